@@ -6,7 +6,7 @@ use crate::aws::profile::AwsEnvironment;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
-/// The owner of the credentials, in a form that two hosts can compare: the account id where the settings show it, else a
+/// The owner of the credentials, in a form that two hosts can compare: the account id if the settings show it, else a
 /// digest of the access key id; `None` if neither is known without a call.
 pub fn credential_owner(settings: &AwsSettings, environment: &AwsEnvironment) -> Option<String> {
     if let Some((key, _)) = &settings.static_credentials {
@@ -16,7 +16,7 @@ pub fn credential_owner(settings: &AwsSettings, environment: &AwsEnvironment) ->
     if resolved.problem().is_some() {
         return None;
     }
-    // The source that would be asked, and no other: the settings may name further accounts that are not used.
+    // Only the source in use counts: the settings may name further accounts.
     let plan = plan(&resolved).ok()?;
     if let Some(role) = plan.roles.last() {
         return account_of_arn(&role.arn);
@@ -48,9 +48,9 @@ fn owner_of_key(id: &str) -> String {
     })
 }
 
-/// The account inside an access key id. AWS writes it into the ids that it has made since 2019: 16 characters in base 32
-/// follow the prefix of four, and bits 1 to 40 of them are the account. An older id gives another number, which is
-/// not an account: a comparison of two of them fails, and the caller asks AWS.
+/// The account inside an access key id. AWS encodes it in ids created since 2019: 16 characters in base 32 follow the
+/// prefix of four, and bits 1 to 40 of them are the account. An older id decodes to a number that is no account: a
+/// comparison of two fails, and the caller asks AWS.
 fn account_of_key(id: &str) -> Option<String> {
     let id = id.trim();
     if id.len() != 20 || !["AKIA", "ASIA"].contains(&id.get(..4)?) {

@@ -1,5 +1,5 @@
-//! Whether a successful answer of a credential service holds credentials; the SDK would panic on some that do not, and
-//! report the others without the name of the service.
+//! Checks whether a successful answer of a credential service contains credentials. The SDK would panic on some
+//! invalid answers, and report others without the name of the service.
 //!
 //! Guarantee: no value of an answer is part of a message.
 
@@ -7,11 +7,11 @@ use super::credential_http::{CredentialService, HttpEnd};
 use crate::aws::sso_session;
 use serde_json::Value;
 
-/// The longest validity in seconds that a service may report: the SDK adds it to the time of now.
+/// The longest validity in seconds that a service may report: the SDK adds it to the current time.
 const LONGEST: i64 = i32::MAX as i64;
 
-/// How a request that was answered with success ended.
-pub(super) fn judged(service: CredentialService, path: &str, text: &str) -> HttpEnd {
+/// The result of a request with a successful status.
+pub(super) fn classify(service: CredentialService, path: &str, text: &str) -> HttpEnd {
     let json: Option<Value> = serde_json::from_str(text).ok().filter(Value::is_object);
     let is_document = matches!(
         service,
@@ -42,14 +42,14 @@ pub(super) fn judged(service: CredentialService, path: &str, text: &str) -> Http
     lacking.map_or(HttpEnd::Success, malformed)
 }
 
-/// The path below which the metadata service of EC2 has the credentials of a role.
+/// The path of the credentials of roles in the metadata service of EC2.
 const ROLES: &str = "/latest/meta-data/iam/security-credentials";
 
 fn malformed(part: &str) -> HttpEnd {
     HttpEnd::Malformed(format!("the answer has no {part}"))
 }
 
-/// The first part that is not as it must be.
+/// The first invalid part.
 fn first(parts: &[(bool, &'static str)]) -> Option<&'static str> {
     parts.iter().find(|(is_right, _)| !is_right).map(|(_, name)| *name)
 }
@@ -147,22 +147,22 @@ mod tests {
     #[test]
     fn a_right_answer_is_a_success_and_every_other_shape_is_none() {
         for (service, path, right) in services() {
-            assert_eq!(judged(service, path, right), HttpEnd::Success, "{service:?}");
+            assert_eq!(classify(service, path, right), HttpEnd::Success, "{service:?}");
             for wrong in ["", "[]", "null", "0", "\"x\"", "{}", "{", "<html>sign in</html>", "\u{0}\u{1}"] {
-                let ending = judged(service, path, wrong);
+                let ending = classify(service, path, wrong);
                 assert!(matches!(ending, HttpEnd::NotAws | HttpEnd::Malformed(_)), "{service:?} {wrong:?}: {ending:?}");
             }
             // Cut off anywhere, it is not the whole answer.
             for end in (0..right.len() - 1).filter(|end| right.is_char_boundary(*end)) {
                 let cut = &right[..end];
                 if service != CredentialService::Sts {
-                    assert_ne!(judged(service, path, cut), HttpEnd::Success, "{service:?} {cut}");
+                    assert_ne!(classify(service, path, cut), HttpEnd::Success, "{service:?} {cut}");
                 }
             }
         }
-        assert_eq!(judged(CredentialService::Imds, "/latest/api/token", "token"), HttpEnd::Success);
-        assert_eq!(judged(CredentialService::Imds, &format!("{ROLES}/"), "role"), HttpEnd::Success);
-        assert!(matches!(judged(CredentialService::Imds, &format!("{ROLES}/"), " "), HttpEnd::Malformed(_)));
+        assert_eq!(classify(CredentialService::Imds, "/latest/api/token", "token"), HttpEnd::Success);
+        assert_eq!(classify(CredentialService::Imds, &format!("{ROLES}/"), "role"), HttpEnd::Success);
+        assert!(matches!(classify(CredentialService::Imds, &format!("{ROLES}/"), " "), HttpEnd::Malformed(_)));
     }
 
     /// Every member in turn null, absent, of another type, empty, negative and huge.
@@ -197,7 +197,7 @@ mod tests {
                     }
                     let mut changed = document.clone();
                     *changed.pointer_mut(&pointer).unwrap() = value.clone();
-                    let ending = judged(service, path, &changed.to_string());
+                    let ending = classify(service, path, &changed.to_string());
                     assert!(matches!(ending, HttpEnd::Malformed(_)), "{service:?} {pointer} = {value}: {ending:?}");
                 }
             }
@@ -205,10 +205,10 @@ mod tests {
         for part in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"] {
             let without = STS.replace(&format!("<{part}>"), "<x>");
             assert!(
-                matches!(judged(CredentialService::Sts, "/", &without), HttpEnd::Malformed(text) if text.contains(part))
+                matches!(classify(CredentialService::Sts, "/", &without), HttpEnd::Malformed(text) if text.contains(part))
             );
         }
-        assert!(matches!(judged(CredentialService::Sts, "/", &STS.replace("2099", "-1")), HttpEnd::Malformed(_)));
+        assert!(matches!(classify(CredentialService::Sts, "/", &STS.replace("2099", "-1")), HttpEnd::Malformed(_)));
     }
 
     fn members(at: &str, value: &Value) -> Vec<String> {
@@ -226,7 +226,7 @@ mod tests {
     fn an_agent_that_reports_an_error_with_success_is_an_error_with_its_code() {
         let failed = r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role"}"#;
         for (service, path) in [(CredentialService::Imds, ROLE), (CredentialService::Container, "/creds")] {
-            let ending = judged(service, path, failed);
+            let ending = classify(service, path, failed);
             assert!(
                 matches!(&ending, HttpEnd::Error { code: Some(code), .. } if code == "AssumeRoleUnauthorizedAccess"),
                 "{ending:?}"

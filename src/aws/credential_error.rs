@@ -23,14 +23,14 @@ pub enum CredentialFault {
     /// No source has any.
     #[error("no AWS credentials were found: {0}")]
     Missing(String),
-    /// There was never a login on this host, or its file is gone.
+    /// There is no login on this host.
     #[error("no AWS login on this host: {detail}")]
     NotLoggedIn {
         /// The profile that has to log in.
         profile: Option<String>,
         /// The missing part.
         detail: String,
-        /// How to log in.
+        /// The command that logs in.
         renewal: Renewal,
     },
     /// There is a login, and it has expired.
@@ -40,36 +40,36 @@ pub enum CredentialFault {
         profile: Option<String>,
         /// What reported it.
         detail: String,
-        /// How to log in again.
+        /// The command that logs in again.
         renewal: Renewal,
     },
-    /// The service that hands them out refused.
+    /// The credential service refused the request.
     #[error("{service} refused: {detail}")]
     Refused {
         /// `STS AssumeRole (sts.eu-west-1.amazonaws.com)`
         service: String,
         /// Its code and message.
         detail: String,
-        /// What to check.
+        /// The settings to check.
         hint: String,
     },
-    /// The service that hands them out throttles.
+    /// The credential service throttles.
     #[error("{0} throttles")]
     Throttled(String),
-    /// The service that hands them out cannot be reached, or failed.
+    /// The credential service cannot be reached, or failed.
     #[error("{service} cannot be reached: {detail}")]
     Unreachable {
         /// `STS AssumeRole (sts.eu-west-1.amazonaws.com)`
         service: String,
-        /// What happened.
+        /// The reason.
         detail: String,
     },
-    /// A role needs a code of an MFA device.
+    /// A role requires a code of an MFA device.
     #[error("{detail}")]
     Mfa {
-        /// Which profile and device.
+        /// The profile and the device.
         detail: String,
-        /// The way around it.
+        /// The alternative.
         hint: String,
     },
     /// The profile or its files are invalid.
@@ -78,9 +78,9 @@ pub enum CredentialFault {
     /// A limit of the operating system stops this process.
     #[error("{detail}")]
     Limit {
-        /// What failed, and why.
+        /// The failed action and the reason.
         detail: String,
-        /// Which limit to raise.
+        /// The limit to raise.
         hint: &'static str,
     },
     /// A setting or a credential is invalid.
@@ -94,20 +94,20 @@ pub enum CredentialFault {
 pub struct SettingFault {
     /// The setting and its problem.
     pub detail: String,
-    /// What to do about it.
+    /// The action that fixes it.
     pub hint: String,
 }
 
-/// Finds a failure to get credentials in the chain of an SDK error.
+/// Finds the credential error in the chain of an SDK error.
 pub fn credential_fault(error: &(dyn Error + 'static)) -> Option<CredentialFault> {
-    let judged = chain(error).find_map(|error| error.downcast_ref::<CredentialFault>()).cloned();
-    judged.or_else(|| {
+    let classify = chain(error).find_map(|error| error.downcast_ref::<CredentialFault>()).cloned();
+    classify.or_else(|| {
         let raw = chain(error).find_map(|error| error.downcast_ref::<CredentialsError>())?;
         Some(CredentialFault::Configuration(innermost(raw)))
     })
 }
 
-/// The innermost reason of an error, in one line; of a request without an answer with its host.
+/// The innermost reason of an error, in one line; for a request without an answer with its host.
 pub fn innermost(error: &(dyn Error + 'static)) -> String {
     if let Some(unanswered) = chain(error).find_map(|error| error.downcast_ref::<Unanswered>()) {
         return unanswered.to_string();
@@ -120,11 +120,11 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
-/// What a program prints that could not reach its service.
+/// Texts of programs that could not reach their service.
 const OUTAGES: [&str; 7] =
     ["timed out", "timeout", "could not connect", "connection", "unreachable", "resolve", "throttl"];
 
-/// Judges the failures of one source of credentials.
+/// Classifies the failures of one source of credentials.
 #[derive(Debug)]
 pub(super) struct ErrorClassifier {
     source: LoginSource,
@@ -138,7 +138,7 @@ impl ErrorClassifier {
         ErrorClassifier { source, token_file }
     }
 
-    /// The error that is known without a call: an SSO login that cannot be renewed has expired.
+    /// An error that is known without a call: an expired SSO login that cannot be renewed.
     pub(super) fn known_before(&self) -> Result<(), CredentialFault> {
         let LoginSource::Sso { start_url: Some(url), .. } = &self.source else { return Ok(()) };
         let Some(ends_at) = self.token_file.as_deref().and_then(crate::aws::sso_session::token_end) else {
@@ -150,9 +150,9 @@ impl ErrorClassifier {
         Err(self.expired(format!("the login at {url} ended at {}", clock::utc(ends_at))))
     }
 
-    /// What an error of the SDK's means.
+    /// Classifies an error of the SDK.
     ///
-    /// `succeeded` is the last request if its answer was right.
+    /// `succeeded` is the last request if its answer was valid.
     pub(super) fn fault(
         &self,
         error: &CredentialsError,
@@ -175,7 +175,7 @@ impl ErrorClassifier {
             return self.answered(exchange, class);
         }
         match self.reported(error) {
-            // The configuration was good enough for a request, so its answer is what the SDK cannot use.
+            // The configuration permitted a request, so the SDK cannot use its answer.
             CredentialFault::Configuration(detail) if let Some(exchange) = succeeded => CredentialFault::Unreachable {
                 service: exchange.words(),
                 detail: format!("the answer cannot be used: {detail}"),
@@ -208,7 +208,7 @@ impl ErrorClassifier {
         let is_local = matches!(exchange.service, CredentialService::Container | CredentialService::Imds);
         match class {
             ErrorClass::Throttled => CredentialFault::Throttled(service),
-            // The agents on a host name no AWS error when they have no credentials for the caller.
+            // Local agents report no AWS error if they have no credentials for the caller.
             ErrorClass::NotAws if is_local && matches!(exchange.ending, HttpEnd::Error { .. }) => {
                 let detail = detail.replace(" and no AWS error", "");
                 CredentialFault::Refused { service, detail, hint: hint(exchange.service) }
@@ -318,7 +318,7 @@ impl ErrorClassifier {
     }
 }
 
-/// What to check when a service refuses.
+/// The settings to check when a service refuses.
 fn hint(service: CredentialService) -> String {
     let text = match service {
         CredentialService::Sts => {
@@ -337,7 +337,7 @@ fn hint(service: CredentialService) -> String {
     text.to_owned()
 }
 
-/// The request that explains a failure: the last one. A renewal that failed explains that the portal then refused the old
+/// The request that explains a failure: the last one. A failed renewal explains why the portal then refused the old
 /// token.
 fn decisive(failed: &[Exchange]) -> Option<&Exchange> {
     let last = failed.last()?;

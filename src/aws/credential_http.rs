@@ -1,9 +1,9 @@
-//! Records how each HTTP request for credentials ended, so that an error names the service and the host that failed.
+//! Records the result of each HTTP request for credentials, so that an error names the service and the host.
 //!
-//! Guarantee: the SDK repeats none of these requests, whatever its providers are set to; the caller's retry policy is the
-//! only one. An answer that the SDK would take as a reason to repeat is passed on as one that it does not.
+//! Guarantee: the SDK retries none of these requests; the retry policy of the caller is the only one. An answer that
+//! the SDK would retry is passed on as one that it does not retry.
 
-use super::credential_answer::judged;
+use super::credential_answer::classify;
 use super::error_class::ErrorClass;
 use crate::http;
 use crate::model::excerpt;
@@ -22,7 +22,7 @@ const LONGEST_ANSWER: u64 = 1024 * 1024;
 /// The most bytes of a text in an error answer.
 const LONGEST_TEXT: usize = 4 * 1024;
 
-/// A service that hands out credentials.
+/// A service that provides credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CredentialService {
     Sts,
@@ -58,7 +58,7 @@ impl CredentialService {
     }
 }
 
-/// How a request ended.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HttpEnd {
     /// No answer yet.
@@ -174,7 +174,7 @@ impl HttpConnector for RecordingConnector {
         HttpConnectorFuture::new(async move {
             let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
                 exchanges.end(at, HttpEnd::Failed(super::innermost(error.as_ref())));
-                // Neither a timeout nor an input/output error: those would be repeated.
+                // Neither a timeout nor an I/O error: the SDK would retry those.
                 ConnectorError::other(error, None)
             };
             let mut response = answer.await.map_err(|error| failed(error.into()))?;
@@ -227,7 +227,7 @@ fn ended(service: CredentialService, path: &str, response: &HttpResponse, bytes:
     let status = response.status().as_u16();
     let text = String::from_utf8_lossy(bytes);
     if response.status().is_success() {
-        return judged(service, path, &text);
+        return classify(service, path, &text);
     }
     let json: Option<Value> = serde_json::from_slice(bytes).ok().filter(Value::is_object);
     let json = json.unwrap_or_default();
@@ -246,7 +246,7 @@ fn plain(code: &str) -> &str {
     code.split(':').next().unwrap_or(code)
 }
 
-/// An error code without its namespace; `None` for a text that is none.
+/// An error code without its namespace; `None` if the text is not a code.
 pub(super) fn code(text: &str) -> Option<String> {
     let code = plain(text);
     let is_code =

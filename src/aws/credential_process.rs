@@ -1,7 +1,7 @@
-//! The program that `credential_process` of a profile names, as a source of credentials.
+//! Runs the `credential_process` of a profile as a source of credentials.
 //!
-//! Guarantee: the program ends with its timeout and with the command that waits for it, its output is bounded, and no value that
-//! it prints on standard output is part of a message.
+//! Guarantee: the program ends with its timeout and with the command that waits for it, its output is bounded, and no
+//! value on its standard output is part of a message.
 
 use super::files;
 use super::sso_session;
@@ -24,16 +24,16 @@ const MOST: usize = KEPT - 1;
 /// The most bytes of its standard error that a message repeats.
 const PRINTED: usize = 4_096;
 
-/// Why a program gives no credentials. The texts follow the name of the program.
+/// Why a program provides no credentials. The texts follow the name of the program.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProcessFault {
     /// The value of `credential_process` is not a command.
     #[error("{0}")]
     Command(&'static str),
-    /// There is no such program.
+    /// The program does not exist.
     #[error("{why}")]
     NotFound {
-        /// Where it was searched for.
+        /// The searched places.
         why: String,
         /// Whether its name has a part that only a shell replaces.
         is_for_shell: bool,
@@ -54,15 +54,15 @@ pub(super) enum ProcessFault {
         /// The beginning of its standard error.
         printed: String,
     },
-    /// It printed what is not the document of a `credential_process`.
+    /// Its output is not the document of a `credential_process`.
     #[error("its output cannot be used: {0}")]
     Output(String),
-    /// Its credentials are not valid any more.
+    /// Its credentials have expired.
     #[error("its credentials ended at {0}")]
     Expired(String),
 }
 
-/// What a failed program printed, after its status.
+/// The output of a failed program, after its status.
 fn after_status(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
@@ -80,7 +80,7 @@ impl fmt::Debug for CredentialProcess {
     }
 }
 
-/// Stops the program of a call that is given up.
+/// Stops the program of a cancelled call.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {

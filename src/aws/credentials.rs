@@ -1,7 +1,8 @@
-//! Credentials, fetched once for all who ask: before the first call has its turn, and then by the SDK for each call.
+//! Caches credentials for concurrent callers: fetched once before the first call takes its slot, then for the SDK at
+//! each call.
 //!
-//! A source that takes its time (a login's exchange, a command, the metadata service) is asked once while what it
-//! gave holds, and again shortly before the end.
+//! A slow source (an SSO login, a command, the metadata service) is asked once while its credentials are valid, and
+//! again shortly before they expire.
 
 use super::credential_error::{CredentialFault, ErrorClassifier, SettingFault};
 use super::credential_http::Exchanges;
@@ -14,24 +15,24 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
-/// Credentials that end sooner than this are fetched again. The SDK's own buffer is ten seconds; whoever asks it then
-/// finds new ones here.
+/// Credentials are fetched again this long before they expire. The buffer of the SDK is ten seconds, so it finds new
+/// ones here.
 const MARGIN: Duration = Duration::from_secs(60);
-/// Credentials without an end are fetched again after this: their file may have been changed. The SDK keeps what it is given
-/// for a quarter of an hour; whoever asks it then finds no older ones here.
+/// Credentials without an expiry are fetched again after this time: their file may have changed. The SDK keeps
+/// credentials for 15 minutes, so it finds no older ones here.
 const UNENDING: Duration = Duration::from_secs(10 * 60);
 
 /// Makes a source whose requests are recorded.
 pub(super) type MakeSource = Box<dyn Fn(&Exchanges) -> Making + Send + Sync>;
 pub(super) type Making = Pin<Box<dyn Future<Output = SharedCredentialsProvider> + Send>>;
 
-/// A source of credentials and what it gave last.
+/// A source of credentials and its last result.
 ///
 /// A failed source is created again: the SDK's sources cache a failure and would not retry.
 pub(super) struct CachedCredentials {
     make: MakeSource,
     judge: ErrorClassifier,
-    /// How long the source may take.
+    /// The timeout of the source.
     patience: Duration,
     state: Mutex<CredentialState>,
 }
@@ -55,7 +56,7 @@ impl CachedCredentials {
     }
 
     async fn credentials(&self) -> Result<Credentials, CredentialFault> {
-        // Whoever else asks meanwhile waits for the same answer.
+        // Concurrent callers wait for the same result.
         let mut state = self.state.lock().await;
         let now = SystemTime::now();
         if let Some((credentials, until)) = state.last.as_ref()
@@ -90,7 +91,7 @@ impl ProvideCredentials for CachedCredentials {
     where
         Self: 'a,
     {
-        // The fault is inside: the code that reports the error finds it there.
+        // The code that reports the error finds the fault inside.
         future::ProvideCredentials::new(async { self.credentials().await.map_err(CredentialsError::provider_error) })
     }
 }

@@ -1,9 +1,9 @@
-//! The one table from AWS's error codes to what they mean and to the exit code of a command that ends with them.
+//! The table of AWS error codes: their class, and the exit code of a command that ends with them.
 
-/// What an error answer of an AWS service means.
+/// The class of an error answer of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// AWS asks to come back later.
+    /// AWS throttles.
     Throttled,
     /// The service failed, or cannot answer now.
     Unavailable,
@@ -43,7 +43,7 @@ impl ErrorClass {
         ErrorClass::Refused,
     ];
 
-    /// The exit code of a command that ends with it; `cli/exit_code/mod.rs` lists what the codes mean.
+    /// The exit code; `cli/exit_code/mod.rs` documents the codes.
     pub fn exit_code(self) -> u8 {
         match self {
             ErrorClass::Throttled | ErrorClass::Unavailable | ErrorClass::NotAws => 13,
@@ -54,7 +54,7 @@ impl ErrorClass {
         }
     }
 
-    /// What it means, for the documentation.
+    /// The meaning, for the documentation.
     pub fn meaning(self) -> &'static str {
         match self {
             ErrorClass::Throttled => "AWS throttles: retried, then reported",
@@ -86,7 +86,7 @@ impl ErrorClass {
         codes.chain((!rest.is_empty()).then(|| rest.to_owned())).collect::<Vec<_>>().join(", ")
     }
 
-    /// The class of an answer: by its code, and by the HTTP status where it has none.
+    /// The class of an answer: by its code, or by the HTTP status if it has none.
     pub fn of(code: Option<&str>, status: u16) -> ErrorClass {
         let Some(code) = code else {
             return match status {
@@ -108,8 +108,8 @@ impl ErrorClass {
     }
 }
 
-/// AWS's error codes by class. A code that is not here and ends in `NotFoundException` is [`ErrorClass::NotFound`]; any
-/// other is judged by the HTTP status.
+/// AWS error codes by class. A code that is not listed and ends in `NotFoundException` is [`ErrorClass::NotFound`];
+/// for any other the HTTP status decides.
 pub const CODES: &[(&str, ErrorClass)] = &[
     ("ThrottlingException", ErrorClass::Throttled),
     ("Throttling", ErrorClass::Throttled),

@@ -1,7 +1,7 @@
-//! The AWS config and credentials files, read as the AWS CLI reads them.
+//! Parses the AWS config and credentials files as the AWS CLI does.
 //!
 //! Guarantee: reading never fails; [`Files::malformed`] names what the AWS CLI would refuse. Comments at the end of a
-//! line are dropped, as the AWS SDKs do.
+//! line are dropped, as in the AWS SDKs.
 
 use crate::aws::profile::AwsEnvironment;
 use crate::secure_fs::bounded;
@@ -17,7 +17,7 @@ pub(super) type IniSection = BTreeMap<String, String>;
 struct AwsFile {
     path: Option<PathBuf>,
     text: String,
-    /// Why it could not be read, if it is there.
+    /// The reason why an existing file could not be read.
     fault: Option<io::Error>,
 }
 
@@ -36,13 +36,13 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// The value of a key. The credentials file wins, as with the AWS CLI.
+    /// The value of a key. The credentials file takes precedence, as in the AWS CLI.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         [&self.credentials, &self.config].into_iter().flatten().find_map(|section| filled(section, key))
     }
 }
 
-/// The value of a key that has one.
+/// The value of a key that is not empty.
 pub(super) fn filled<'a>(section: &'a IniSection, key: &str) -> Option<&'a str> {
     section.get(key).map(String::as_str).filter(|value| !value.is_empty())
 }
@@ -105,7 +105,7 @@ impl Files {
         shown(&self.credentials, "~/.aws/credentials")
     }
 
-    /// The file that is there and could not be read. Missing rights are left out where `may_lack_rights`.
+    /// The file that exists and could not be read. With `may_lack_rights` missing permissions are ignored.
     pub(super) fn unreadable(&self, may_lack_rights: bool) -> Option<String> {
         let files = [(&self.config, self.config_path()), (&self.credentials, self.credentials_path())];
         files.into_iter().find_map(|(file, path)| {
@@ -127,7 +127,7 @@ impl Files {
     }
 }
 
-/// Whether there is no such file, also because a folder above it is missing or is a file.
+/// Whether the file does not exist, also because a directory above it is missing or is a file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -160,12 +160,12 @@ fn path(environment: &AwsEnvironment, variable: &str, name: &str) -> Option<Path
 enum IniLine<'a> {
     Header(&'a str),
     Pair(&'a str, &'a str),
-    /// A line that belongs to the value before it.
+    /// A continuation of the value before it.
     More(&'a str),
     Bad,
 }
 
-/// The lines of a file that mean something, with their numbers.
+/// The lines of a file except comments and empty ones, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, IniLine<'_>)> {
     // The indentation of the setting that a deeper line belongs to.
     let mut setting: Option<usize> = None;
@@ -211,7 +211,7 @@ fn headers(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The settings of all sections that are wanted; `None` when there is no such section.
+/// The merged settings of all matching sections; `None` if there is none.
 fn section_of(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<IniSection> {
     let mut found: Option<IniSection> = None;
     let (mut is_inside, mut last) = (false, None);
@@ -241,7 +241,7 @@ fn section_of(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<IniSection
     found
 }
 
-/// The profile that a section of the config file is: `[default]` or `[profile NAME]`.
+/// The profile of a section of the config file: `[default]` or `[profile NAME]`.
 fn config_profile(header: &str) -> Option<String> {
     if header == "default" { Some(header.to_owned()) } else { named(header, "profile") }
 }
@@ -257,7 +257,7 @@ fn named(header: &str, word: &str) -> Option<String> {
     }
 }
 
-/// Splits as a POSIX shell does; `None` where a quote does not end.
+/// Splits as a POSIX shell does; `None` if a quote is not closed.
 pub(super) fn words(text: &str) -> Option<Vec<String>> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut characters = text.chars();

@@ -1,6 +1,6 @@
-//! Texts that go into HTTP headers: a line end or another control character in one is an error that names its place.
+//! Checks texts for HTTP headers: a line end or another control character is an error that names its setting.
 //!
-//! Guarantee: nothing passes that the SDK could not put into a header.
+//! Guarantee: the SDK can put every accepted text into a header.
 
 use super::credential_error::SettingFault;
 use super::login_source::LoginSource;
@@ -19,7 +19,7 @@ const VARIABLES: &[&str] = &[
     "AWS_SDK_UA_APP_ID",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
-/// Those of them that are keys: they hold no space either.
+/// Those of them that are keys, which contain no space.
 const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// The keys of a profile whose values go into a request.
 const SETTINGS: &[&str] = &[
@@ -32,7 +32,7 @@ const SETTINGS: &[&str] = &[
     "sdk_ua_app_id",
 ];
 
-/// The first text that cannot be sent, with the variable or profile that has it.
+/// The first invalid text, with its variable or profile.
 pub(super) fn wrong(resolved: &Resolved) -> Option<SettingFault> {
     let is_endpoint = |name: &str| name == "AWS_ENDPOINT_URL" || name.starts_with("AWS_ENDPOINT_URL_");
     for (name, value) in &resolved.environment {
@@ -76,7 +76,7 @@ pub(super) fn wrong(resolved: &Resolved) -> Option<SettingFault> {
     None
 }
 
-/// The fault of credentials from a service or a program.
+/// The problem of credentials from a service or a program.
 pub(super) fn wrong_credentials(found: &Credentials, provider: &str) -> Option<String> {
     let token = found.session_token().unwrap_or_default();
     let parts = [
@@ -93,7 +93,7 @@ fn again(detail: String, setting: &str, what: &str) -> SettingFault {
     SettingFault { detail, hint: format!("set {setting} again, without {what}") }
 }
 
-/// The problem of an endpoint, and of the setting that names it. The value is not part of the message: it may hold a password.
+/// The problem of an endpoint and its setting. The value is not part of the message: it may contain a password.
 fn endpoint_fault(url: &str, from: &str) -> Option<SettingFault> {
     let is_web = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
     let host = http::host(url);

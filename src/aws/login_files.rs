@@ -1,5 +1,5 @@
-//! The files in which the AWS CLI keeps logins, checked before the SDK reads them: the SDK would wait for a pipe and read a
-//! file of any size.
+//! Checks the files in which the AWS CLI stores logins before the SDK reads them: the SDK would block on a pipe and
+//! read a file of any size.
 
 use crate::aws::profile::AwsEnvironment;
 use crate::secure_fs::bounded;
@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// The file of an SSO session, or of a start URL where the profile has no session.
+/// The file of an SSO session, or of a start URL if the profile has no session.
 pub(super) fn sso_token(environment: &AwsEnvironment, name: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(filled(environment, "HOME")?).join(".aws/sso/cache");
     Some(folder.join(file_name(&Sha1::digest(name.as_bytes()))))

@@ -1,4 +1,4 @@
-//! Where the profile in use gets its credentials from, and how a user renews them.
+//! The source of the credentials of the profile in use, and how a user renews them.
 
 use super::login_files;
 use super::resolved::Resolved;
@@ -32,18 +32,18 @@ pub(super) enum LoginSource {
 pub enum Renewal {
     /// A command that logs in.
     Command(String),
-    /// What to do where there is no such command.
+    /// Advice, if there is no such command.
     Advice(String),
 }
 
 impl Renewal {
-    /// The command, or what to do where there is none.
+    /// The command or the advice.
     pub fn text(&self) -> &str {
         let (Renewal::Command(text) | Renewal::Advice(text)) = self;
         text
     }
 
-    /// The hint where there is no login yet, or (`again`) where it has expired.
+    /// The hint if there is no login, or (`again`) if it has expired.
     pub fn hint(&self, again: bool) -> String {
         match self {
             Renewal::Command(command) if again => format!("log in again: `{command}`"),
@@ -84,7 +84,7 @@ impl LoginSource {
                 continue;
             }
             let session = value("sso_session");
-            // Without account and role another source comes first.
+            // Without account and role another source takes precedence.
             let others = ["login_session", "credential_process", "aws_access_key_id"];
             let is_sso = ["sso_account_id", "sso_role_name"].iter().any(|key| value(key).is_some())
                 || others.iter().all(|key| value(key).is_none());
@@ -109,7 +109,7 @@ impl LoginSource {
         LoginSource::Other { profile }
     }
 
-    /// How to renew it.
+    /// How it is renewed.
     pub(super) fn renewal(&self) -> Renewal {
         match self {
             LoginSource::Variables => Renewal::Advice(
@@ -149,7 +149,7 @@ impl LoginSource {
         login_files::sso_token(environment, name)
     }
 
-    /// The profile that has to log in, or whose keys they are.
+    /// The profile that has to log in, or that has the keys.
     pub(super) fn profile(&self) -> Option<&str> {
         match self {
             LoginSource::Variables | LoginSource::WebIdentity { .. } => None,

@@ -1,14 +1,14 @@
 //! The certificates and the proxy for calls to AWS, checked before the first call.
 //!
-//! Guarantee: a file that is missing or has no certificate, and a variable that names no proxy, are errors that name the
-//! setting; no request goes out with others in their place.
+//! Guarantee: a missing file, a file without a certificate and an invalid proxy are errors that name the setting; no
+//! request uses other ones instead.
 
 use super::credential_error::SettingFault;
 use super::resolved::{AwsService, Resolved, ResolvedValue};
 use crate::http::{self, Network, Proxy};
 use std::path::{Path, PathBuf};
 
-/// The certificates and the proxy in use. If every service is reached without TLS, none are needed.
+/// The certificates and the proxy in use. None are needed if every service is reached without TLS.
 pub(super) fn network(resolved: &Resolved) -> Result<Network, SettingFault> {
     let is_plain = |service| resolved.endpoint(service).is_some_and(|endpoint| endpoint.value.starts_with("http://"));
     if AwsService::CALLED.into_iter().all(is_plain) {
@@ -28,7 +28,7 @@ pub(super) fn network(resolved: &Resolved) -> Result<Network, SettingFault> {
     Ok(Network { roots: Some(roots), roots_from: Some(from), proxy })
 }
 
-/// What `SSL_CERT_FILE` and `SSL_CERT_DIR` name in place of the host's own certificates; the client reads them.
+/// The certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR`, which replace the host's; the client reads them.
 fn of_host(resolved: &Resolved) -> Result<Option<String>, SettingFault> {
     let mut names = Vec::new();
     if let Some(path) = resolved.variable("SSL_CERT_FILE") {

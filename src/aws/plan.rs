@@ -1,6 +1,6 @@
-//! Which source the credentials come from: the order of the AWS CLI, decided from variables and files alone.
+//! Chooses the source of the credentials, in the order of the AWS CLI, from variables and files alone.
 //!
-//! Guarantee: no call is made; only the first configured source is used. An explicit profile drops the keys of the
+//! Guarantee: no call is made; only the first configured source is used. An explicit profile ignores the keys of the
 //! environment, even if it has none itself.
 
 use super::files::{Profile, filled};
@@ -8,7 +8,7 @@ use super::resolved::Resolved;
 use aws_credential_types::Credentials;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Where credentials come from before any role is assumed.
+/// The source of credentials before any role is assumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BaseSource {
     /// Keys in variables or in a file.
@@ -142,7 +142,7 @@ fn role_chain(resolved: &Resolved, first: &str) -> Result<CredentialPlan, PlanFa
         let Some(profile) = resolved.files.profile(&name) else {
             return wrong(format!("profile `{name}` is in no file"));
         };
-        // A profile may name itself, for its own keys; the keys of any other end the chain.
+        // A profile may name itself, for its own keys; the keys of another profile end the chain.
         let is_again = visited.contains(&name);
         if is_again && !(has_keys(&profile) && visited.last() == Some(&name)) {
             return wrong(format!("the source_profile of profile `{first}` leads back to `{name}`"));
@@ -185,7 +185,7 @@ fn role_chain(resolved: &Resolved, first: &str) -> Result<CredentialPlan, PlanFa
     }
 }
 
-/// What `credential_source` names.
+/// The source of a `credential_source`.
 fn named_source(resolved: &Resolved, name: &str, source: &str) -> Result<(BaseSource, String), PlanFault> {
     let chosen = |base, from: &str| Ok((base, format!("{from} (credential_source of profile `{name}`)")));
     match source {

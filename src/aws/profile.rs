@@ -1,7 +1,7 @@
-//! Which account a command is about, without the SDK: this is on the path of a cached read.
+//! The profile and the fingerprint of the credentials, without the SDK: a cached read needs them.
 //!
-//! Guarantee: every input that could make the same command call another account changes the fingerprint, and no secret can be read
-//! back from it. No function makes a call or fails.
+//! Guarantee: every input that could make the same command call another account changes the fingerprint, and no
+//! secret can be derived from it. No function makes a call or fails.
 
 use crate::aws::AwsSettings;
 use crate::aws::files::Profile;
@@ -17,14 +17,14 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The variables besides `AWS_*`.
+/// The variables in addition to `AWS_*`.
 const OTHERS: [&str; 7] =
     ["HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
 
-/// Counts up when the same settings choose another account than before.
+/// Incremented when the same settings choose another account than before.
 const RULES: &str = "2";
 
-/// The variables that matter here: `AWS_*`, `HOME`, those of proxies and those of OpenSSL.
+/// The relevant variables: `AWS_*`, `HOME`, those of proxies and those of OpenSSL.
 pub type AwsEnvironment = BTreeMap<String, String>;
 
 /// Those variables of this process.
@@ -35,20 +35,20 @@ pub fn environment() -> AwsEnvironment {
         .collect()
 }
 
-/// A hex digest over all that selects credentials: region, endpoint, profile, every `AWS_*` variable, and path, time
-/// and size of the two AWS files.
+/// A hex digest of everything that selects credentials: region, endpoint, profile, every `AWS_*` variable, and path,
+/// time and size of the two AWS files.
 ///
-/// A changed file or variable gives another digest even where the account stays the same: that costs one call.
+/// A changed file or variable changes the digest even if the account stays the same. This costs one call.
 pub fn credential_fingerprint(settings: &AwsSettings, environment: &AwsEnvironment) -> String {
     let mut digest = Sha256::new();
     let mut add = |name: &str, value: Option<&str>| {
-        // Lengths go first, so that no two lists of fields share a text.
+        // Lengths come first, so that two lists of fields have different texts.
         for part in [Some(name), value] {
             digest.update(part.map_or(-1, |p| i64::try_from(p.len()).unwrap_or(i64::MAX)).to_be_bytes());
             digest.update(part.unwrap_or_default());
         }
     };
-    // An instance that was stored under other rules is not found again.
+    // An instance that was stored under other rules is not found.
     add("rules", Some(RULES));
     add("profile", settings.profile.as_deref());
     add("default profile", settings.default_profile.as_deref());
@@ -70,8 +70,8 @@ pub fn credential_fingerprint(settings: &AwsSettings, environment: &AwsEnvironme
     })
 }
 
-/// Whether a profile, or one that it takes its credentials from, gets them by a login in a browser; and how that is
-/// written there. Such a login ends within hours and needs a person.
+/// Whether a profile, or one that it takes its credentials from, logs in with a browser, and the key that says so.
+/// Such a login ends within hours and needs a user.
 pub fn browser_login(profile: Option<&str>, environment: &AwsEnvironment) -> Option<String> {
     let resolved = resolved(profile, environment);
     let first = &resolved.profile().value;
@@ -83,7 +83,7 @@ pub fn browser_login(profile: Option<&str>, environment: &AwsEnvironment) -> Opt
     })
 }
 
-/// That a profile, or one that it takes its credentials from, needs a code of an MFA device, as a sentence.
+/// A sentence if a profile, or one that it takes its credentials from, requires a code of an MFA device.
 pub fn mfa_device(profile: Option<&str>, environment: &AwsEnvironment) -> Option<String> {
     let resolved = resolved(profile, environment);
     let first = &resolved.profile().value;
@@ -95,7 +95,7 @@ pub fn mfa_device(profile: Option<&str>, environment: &AwsEnvironment) -> Option
     }
 }
 
-/// The program that gives a profile its credentials, its own or that of the profile it takes them from.
+/// The program that provides the credentials of a profile, or of the profile it takes them from.
 pub fn credential_program(profile: Option<&str>, environment: &AwsEnvironment) -> Option<String> {
     let resolved = resolved(profile, environment);
     let command = sources(&resolved).find_map(|(_, section)| section.get("credential_process").map(str::to_owned))?;

@@ -1,8 +1,8 @@
-//! Whether a text can be the name of an AWS region.
+//! Checks the form of a region name.
 //!
-//! Guarantee: every region of the right form passes, those that this version does not know included.
+//! Guarantee: every well-formed region is accepted, including unknown ones.
 
-/// The regions that a wrong name is compared with.
+/// The regions for suggestions.
 const KNOWN: &[&str] = &[
     "us-east-1",
     "us-east-2",

@@ -1,7 +1,7 @@
-//! The one place that decides the AWS profile, region and endpoints, as the AWS CLI does.
+//! Resolves the AWS profile, region and endpoints, as the AWS CLI does. No other module does.
 //!
-//! Guarantee: no call is made and no SDK is loaded, because a cached read passes here. `docs/aws-access.md` is the table of
-//! precedence.
+//! Guarantee: no call is made and no SDK is loaded, because a cached read needs it. `docs/aws-access.md` has the
+//! table of precedence.
 
 use super::AwsSettings;
 use super::files::{self, Files, Profile};
@@ -20,7 +20,7 @@ pub enum AwsService {
     Organizations,
     /// Roles, and the identity of the caller.
     Sts,
-    /// The access portal, which gives the credentials of an SSO login.
+    /// The access portal, which provides the credentials of an SSO login.
     Sso,
     /// The service that renews an SSO login.
     SsoOidc,
@@ -47,7 +47,7 @@ impl AwsService {
     }
 }
 
-/// A value and the setting that gave it.
+/// A value and its setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedValue {
     /// The value.
@@ -56,7 +56,7 @@ pub struct ResolvedValue {
     pub from: String,
 }
 
-/// The settings, the variables and the AWS files, taken together.
+/// The merged settings, variables and AWS files.
 pub struct Resolved {
     pub(super) settings: AwsSettings,
     pub(super) environment: AwsEnvironment,
@@ -66,14 +66,14 @@ pub struct Resolved {
     profile: ResolvedValue,
 }
 
-// Variables and files hold secrets.
+// Variables and files contain secrets.
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolved").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 
-/// Takes settings, variables and the AWS files together.
+/// Merges settings, variables and the AWS files.
 pub fn resolve(settings: &AwsSettings, environment: &AwsEnvironment) -> Resolved {
     let files = Files::read(environment);
     let profile = profile(settings, environment);
@@ -81,13 +81,13 @@ pub fn resolve(settings: &AwsSettings, environment: &AwsEnvironment) -> Resolved
     Resolved { settings: settings.clone(), environment: environment.clone(), files, section, profile }
 }
 
-/// The profile in use. A variable that is set and empty counts as unset.
+/// The profile in use. An empty variable counts as unset.
 fn profile(settings: &AwsSettings, environment: &AwsEnvironment) -> ResolvedValue {
     let chosen = |value: &str, from: &str| ResolvedValue { value: value.to_owned(), from: from.to_owned() };
     if let Some(profile) = &settings.profile {
         return chosen(profile, "profile");
     }
-    // The AWS CLI asks AWS_DEFAULT_PROFILE first.
+    // The AWS CLI reads AWS_DEFAULT_PROFILE first.
     for name in ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"] {
         if let Some(profile) = variable(environment, name) {
             return chosen(profile, name);
@@ -99,18 +99,19 @@ fn profile(settings: &AwsSettings, environment: &AwsEnvironment) -> ResolvedValu
     }
 }
 
-/// The value of a variable that is set and not blank.
+/// The value of a variable that is not blank.
 pub(super) fn variable<'a>(environment: &'a AwsEnvironment, name: &str) -> Option<&'a str> {
     environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
 impl Resolved {
-    /// The profile in use and what chose it: `profile` (our own setting), a variable, or `default`.
+    /// The profile in use and its origin: `profile` (the setting of awsideman), a variable, or `default`.
     pub fn profile(&self) -> &ResolvedValue {
         &self.profile
     }
 
-    /// Whether our own setting chose the profile, so that it takes precedence over the keys of the environment.
+    /// Whether the setting of awsideman chose the profile, so that it takes precedence over the keys of the
+    /// environment.
     pub fn is_explicit(&self) -> bool {
         self.settings.profile.is_some()
     }
@@ -139,7 +140,7 @@ impl Resolved {
         config.map(|value| of(value, self.files.config_path()))
     }
 
-    /// The first of the variables that is set, else a key of the profile.
+    /// The first variable that is set, else a key of the profile.
     pub(super) fn variable_or_setting(&self, variables: &[&str], key: &str) -> Option<ResolvedValue> {
         let set = variables.iter().find_map(|name| {
             self.variable(name).map(|value| ResolvedValue { value: value.to_owned(), from: (*name).to_owned() })
@@ -160,14 +161,14 @@ impl Resolved {
         }
     }
 
-    /// The endpoint of a service that is not AWS's own, and the setting that names it. `aws.endpoint_url` is for the
-    /// services that are called; as `--endpoint-url` of the AWS CLI it leaves alone those that give credentials.
-    /// A user name or password in it is left out: it would become part of messages and of the namespace.
+    /// The configured endpoint of a service, and its setting. `aws.endpoint_url` applies to the called services; as
+    /// `--endpoint-url` of the AWS CLI it does not apply to those that provide credentials. A user name or password
+    /// is removed: it would become part of messages and of the namespace.
     pub fn endpoint(&self, service: AwsService) -> Option<ResolvedValue> {
         self.endpoint_as_set(service).map(|chosen| ResolvedValue { value: without_user(&chosen.value), ..chosen })
     }
 
-    /// The same as the setting has it.
+    /// The same as written in the setting.
     pub(super) fn endpoint_as_set(&self, service: AwsService) -> Option<ResolvedValue> {
         if let Some(url) = &self.settings.endpoint_url
             && AwsService::CALLED.contains(&service)
@@ -177,7 +178,7 @@ impl Resolved {
         self.configured_endpoint(service)
     }
 
-    /// The endpoint that variables and files name for a service.
+    /// The endpoint of a service from variables and files.
     pub(super) fn configured_endpoint(&self, service: AwsService) -> Option<ResolvedValue> {
         if self.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
             return None;
@@ -218,10 +219,10 @@ impl Resolved {
         self.is_on("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
     }
 
-    /// The problem of the AWS files or the profile, one that the AWS CLI would refuse too.
+    /// The problem of the AWS files or the profile that the AWS CLI would refuse too.
     pub fn problem(&self) -> Option<String> {
-        // The AWS CLI skips a file that it may not read: keys in the environment work without it. Without them another
-        // account would be used.
+        // The AWS CLI skips a file without read permission: keys in the environment work without it. Without such
+        // keys another account would be used.
         let has_keys = !self.is_explicit() && self.variable("AWS_ACCESS_KEY_ID").is_some();
         if let Some(unreadable) = self.files.unreadable(has_keys) {
             return Some(unreadable);
@@ -250,7 +251,7 @@ impl Resolved {
             .or_else(|| missing("services", &|services| self.files.services(services).is_some()))
     }
 
-    /// `; did you mean` with the profile whose name is nearest.
+    /// `; did you mean` with the most similar profile name.
     fn nearest(&self, name: &str) -> String {
         let names = self.files.profile_names();
         let distance = |other: &String| strsim::damerau_levenshtein(&other.to_lowercase(), &name.to_lowercase());

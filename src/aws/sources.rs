@@ -1,6 +1,6 @@
-//! The chosen source of credentials as a provider of the SDK.
+//! Creates the provider of the SDK for the chosen source of credentials.
 //!
-//! Guarantee: every source uses the client, the timeouts and the endpoint that were chosen for it.
+//! Guarantee: every source uses the configured client, timeouts and endpoints.
 
 use super::credential_process::CredentialProcess;
 use super::login_files::{self, Checked};
@@ -23,13 +23,13 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long the instance metadata service of a host in EC2 may take: where there is none, nothing waits for it.
+/// The timeout of the instance metadata service on a host in EC2; other hosts do not wait for it.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a `credential_process` may run where no timeout of an operation is set.
+/// The timeout of a `credential_process` if no timeout of an operation is set.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 /// The end of the year 9999 in milliseconds.
 const LAST_MOMENT: u64 = 253_402_300_799_999;
-/// The name of a session whose profile names none; it is part of the caller's ARN, and so in `CloudTrail`.
+/// The session name if the profile has none; it is part of the caller's ARN, and so in `CloudTrail`.
 const SESSION_NAME: &str = "awsideman";
 
 /// The provider for a plan. `sdk` has the client, the timeouts and the region, and no credentials.
@@ -49,7 +49,7 @@ pub(super) async fn provider(plan: &CredentialPlan, sdk: &SdkConfig, resolved: &
         }),
         BaseSource::Sso { start_url, region, account, role, session } => {
             let of_region = |service| config(service).into_builder().region(Region::new(region.clone())).build();
-            // A token without a session is kept under its start URL.
+            // A token without a session is stored under its start URL.
             let tokens = SsoTokenProvider::builder()
                 .configure(&of_region(AwsService::SsoOidc))
                 .region(Region::new(region.clone()))
@@ -104,7 +104,7 @@ async fn assume(role: &Role, with: SharedCredentialsProvider, config: &SdkConfig
     SharedCredentialsProvider::new(builder.build_from_provider(with).await)
 }
 
-/// The same decisions for the sources that take them in this form.
+/// The same settings for the sources that take them in this form.
 fn provider_config(sdk: &SdkConfig) -> ProviderConfig {
     let mut config = ProviderConfig::without_region()
         .with_behavior_version(Some(BehaviorVersion::latest()))
@@ -123,7 +123,7 @@ fn provider_config(sdk: &SdkConfig) -> ProviderConfig {
     }
 }
 
-/// The credentials of a role in the access portal, for a login that is made.
+/// The credentials of a role in the access portal, for an existing login.
 #[derive(Debug)]
 struct Sso {
     tokens: SsoTokenProvider,
@@ -145,7 +145,7 @@ impl Sso {
         let found = answer.role_credentials.ok_or_else(lacking)?;
         let mut keys = Credentials::builder().provider_name("SSO").account_id(self.account.as_str());
         keys.set_session_token(found.session_token);
-        // A time after the year 9999 stands for no end.
+        // A time after the year 9999 means no expiry.
         let ends = u64::try_from(found.expiration).ok().filter(|at| *at <= LAST_MOMENT);
         keys.set_expiry(ends.map(|at| UNIX_EPOCH + Duration::from_millis(at)));
         let (key, secret) = found.access_key_id.zip(found.secret_access_key).ok_or_else(lacking)?;

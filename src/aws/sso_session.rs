@@ -1,7 +1,7 @@
-//! Until when the login of a profile holds, as far as files and variables tell: no call is made, no SDK is loaded.
+//! The expiry of the login of a profile, from files and variables: no call is made, no SDK is loaded.
 //!
-//! An end is told only where it is known (an SSO token that cannot renew itself, the registration behind one that
-//! can, temporary keys with their end beside them); nothing secret is kept of what was read.
+//! An expiry is returned only if it is known (an SSO token that cannot be renewed, the registration of one that can,
+//! temporary keys with an expiry); no secret that was read is kept.
 
 use crate::aws::AwsSettings;
 use crate::aws::profile::AwsEnvironment;
@@ -13,20 +13,20 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// A login and its end.
+/// A login and its expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SsoLogin {
-    /// What one logs in to: the SSO session or start URL, else the profile. The same for all profiles that share it.
+    /// The name: the SSO session or start URL, else the profile. The same for all profiles that share the login.
     pub name: String,
-    /// The profile that was asked about.
+    /// The requested profile.
     pub profile: String,
-    /// When it ends; `None` when that is not known.
+    /// The expiry; `None` if it is unknown.
     pub ends_at: Option<UnixMillis>,
-    /// When it began, as far as known.
+    /// The start, if it is known.
     pub began_at: Option<UnixMillis>,
 }
 
-/// What the CLI keeps of a login.
+/// A token file of the AWS CLI.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SsoTokenFile {
@@ -43,7 +43,7 @@ pub fn login(settings: &AwsSettings, environment: &AwsEnvironment) -> SsoLogin {
     let profile = resolved.profile().value.clone();
     let value = |key: &str| resolved.setting(key).map(|chosen| chosen.value);
     let plain = |name: String, ends_at| SsoLogin { name, profile: profile.clone(), ends_at, began_at: None };
-    // Keys in variables win over every profile but one that was asked for by us.
+    // Keys in variables take precedence over every profile except an explicit one.
     if !resolved.is_explicit() && variable("AWS_ACCESS_KEY_ID").is_some() {
         return plain("environment".into(), variable("AWS_CREDENTIAL_EXPIRATION").and_then(time));
     }
@@ -58,7 +58,7 @@ pub fn login(settings: &AwsSettings, environment: &AwsEnvironment) -> SsoLogin {
     };
     let newest = url.and_then(|url| newest_token(environment, &url));
     let (ends_at, began_at) = newest.map_or((None, None), |(token, written)| {
-        // A token that can be renewed ends with its registration at the latest; one that cannot with itself.
+        // A token that can be renewed ends with its registration; another one at its expiry.
         let end = if token.refresh_token.is_some() { token.registration_expires_at } else { token.expires_at };
         (end.and_then(|text| time(&text)), written)
     });
@@ -86,19 +86,19 @@ fn written(path: &Path) -> Option<UnixMillis> {
     at.duration_since(UNIX_EPOCH).ok().map(crate::clock::millis)
 }
 
-/// What a token file holds.
+/// The content of a token file.
 fn kept(path: &Path) -> Option<SsoTokenFile> {
     serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()
 }
 
-/// When the token in a file ends, if it cannot be renewed.
+/// The expiry of the token in a file, if it cannot be renewed.
 pub(super) fn token_end(path: &Path) -> Option<UnixMillis> {
     let token = kept(path)?;
     time(&token.expires_at.filter(|_| token.refresh_token.is_none())?)
 }
 
-/// The access token in a file whose times end in `UTC`, as the AWS CLI wrote them before version 2; `None` if it has ended.
-/// The SDK reads every other file and refuses this one.
+/// The access token in a file with times in `UTC`, as versions of the AWS CLI before 2 wrote them; `None` if it has
+/// expired. The SDK reads all other files and refuses this one.
 pub(super) fn token_with_utc(path: &Path) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -364,7 +364,7 @@ pub(super) fn sources(globals: &GlobalArgs) -> Sources {
 pub(super) fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let (loaded, mut problems) = config::load_leniently(sources);
     if host::is_root() {
-        problems.retain(|problem| !problem.is_for_want_of_a_home());
+        problems.retain(|problem| !problem.is_missing_home());
     }
     (loaded, problems)
 }
@@ -372,7 +372,7 @@ pub(super) fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
 /// The configuration, and the directories for which there is no usable home.
 fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loaded, Vec<Problem>), CliError> {
     let (loaded, problems) = load_leniently(sources);
-    let (homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_for_want_of_a_home);
+    let (homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_missing_home);
     if need == Need::Anything {
         notices.extend(problems.iter().map(|problem| format!("the configuration is not sound: {problem}")));
     } else if !problems.is_empty() {

@@ -1,28 +1,28 @@
-//! What is wrong in a configuration, and how the nearest right word is found.
+//! Problems of a configuration, and suggestions for misspelled names.
 //!
-//! A problem names its source, the line where there is one, the key, what is wrong and what to do; all problems are
-//! told at once.
+//! A problem has a source, a line if there is one, the key, what is wrong and what to do. All problems are reported
+//! together.
 
 use std::fmt;
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The path of the file, the name of the variable, or `flag`.
     pub source: String,
-    /// The line in that file, from 1.
+    /// The line in that file, starting at 1.
     pub line: Option<usize>,
-    /// The dotted key; empty when the problem is the file as a whole.
+    /// The dotted key; empty if the problem concerns the whole file.
     pub key: String,
     /// What is wrong, as a clause.
     pub what: String,
-    /// What to do about it; empty when that is plain.
+    /// The action that fixes it; empty if it is obvious.
     pub hint: String,
 }
 
 impl Problem {
-    /// Whether there is no usable home for a directory that no setting names.
-    pub fn is_for_want_of_a_home(&self) -> bool {
+    /// Whether a directory without a setting has no usable home.
+    pub fn is_missing_home(&self) -> bool {
         self.source == "HOME" && matches!(self.key.as_str(), "cache.dir" | "state.dir")
     }
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A configuration or a folder of jobs that cannot be used: every problem that was found, in the order of the layers.
+/// An invalid configuration or directory of jobs: all problems, in the order of the layers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", lines(.problems))]
 pub struct ConfigError {
@@ -56,7 +56,7 @@ fn lines(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What is wrong with one value, before anybody knows where it stood.
+/// The problem of a value, before its source is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ValueFault {
     pub(super) what: String,
@@ -69,7 +69,7 @@ impl ValueFault {
     }
 }
 
-/// The word that `wrong` was most likely meant to be, when one is near enough.
+/// The candidate most similar to `wrong`, if one is similar enough.
 pub fn nearest<S: AsRef<str>>(wrong: &str, right: impl IntoIterator<Item = S>) -> Option<S> {
     let plain = wrong.to_lowercase();
     let scored = right.into_iter().map(|word| {
@@ -81,7 +81,7 @@ pub fn nearest<S: AsRef<str>>(wrong: &str, right: impl IntoIterator<Item = S>) -
     (distance <= (longer / 3).max(1)).then_some(word)
 }
 
-/// `did you mean X?`, or the choices when none is near.
+/// `did you mean X?`, or the choices if no candidate is similar.
 pub(super) fn suggestion(wrong: &str, right: &[&str]) -> String {
     match nearest(wrong, right.iter().copied()) {
         Some(word) => format!("did you mean `{word}`?"),

@@ -1,7 +1,7 @@
-//! `AWSIDEMAN_*` variables and flags become entries: each is a layer of its own, so its name is its origin.
+//! Converts `AWSIDEMAN_*` variables and flags into entries. Each is a layer, so its name is its origin.
 //!
-//! An unknown variable is an error with the nearest right name; a doubtful `AWSIDEMAN_CACHE_DISABLED` disables,
-//! because whoever sets it in an emergency means it.
+//! An unknown variable is an error with a suggestion. An unclear `AWSIDEMAN_CACHE_DISABLED` disables the cache,
+//! because it is set in emergencies.
 
 use crate::config::diagnostic::Problem;
 use crate::config::diagnostic::nearest;
@@ -19,7 +19,7 @@ use crate::config::types::Type;
 
 const PREFIX: &str = "AWSIDEMAN_";
 
-/// What variables and flags gave.
+/// The entries of variables and flags.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     pub(super) layers: Vec<Layer>,
@@ -27,7 +27,7 @@ pub(super) struct Outside {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Reads every variable of ours, then every flag.
+/// Reads every `AWSIDEMAN_*` variable, then every flag.
 pub(super) fn read(sources: &Sources) -> Outside {
     let mut outside = Outside::default();
     let ours = |(name, value): &(&String, &String)| {
@@ -53,7 +53,7 @@ impl Outside {
         let setting = match kind.check(&RawValue::Raw(value), sources.base()) {
             Ok(setting) => setting,
             Err(fault) if kind == Type::Switch => {
-                self.warnings.push(format!("{source}: {}; taken as true: {key} is on", fault.what));
+                self.warnings.push(format!("{source}: {}; interpreted as true: {key} is on", fault.what));
                 Setting::Flag(true)
             }
             Err(fault) => return self.problem(source, key, fault.what, fault.hint),
@@ -84,7 +84,7 @@ fn key_of(variable: &str) -> Option<(String, Type)> {
     }
 }
 
-/// `permission_set_list` is `permission_set:list`: the longest resource that fits.
+/// `permission_set_list` is `permission_set:list`: the longest matching resource.
 fn ttl_key(words: &str) -> Option<String> {
     let resources = crate::model::Resource::ALL.into_iter().map(crate::model::Resource::as_str);
     let resource = resources.filter(|name| words.starts_with(name)).max_by_key(|name| name.len())?;

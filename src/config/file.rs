@@ -1,6 +1,6 @@
-//! One TOML file becomes checked entries, each with its line, and every problem it has.
+//! Parses one TOML file into checked entries with their lines, and collects its problems.
 //!
-//! A mistake in one line costs that line only, so emergency commands can use the rest.
+//! A mistake in one line affects only that line, so emergency commands can use the rest.
 
 use super::keys::{Catalogue, KeyMatch};
 use crate::config::diagnostic::Problem;
@@ -11,7 +11,7 @@ use crate::config::types::Setting;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A key, its checked value, and where it stood.
+/// A key, its checked value and its line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ConfigEntry {
     pub(super) key: String,
@@ -19,14 +19,14 @@ pub(super) struct ConfigEntry {
     pub(super) line: Option<usize>,
 }
 
-/// Entries that one file, variable or flag gave.
+/// The entries of one file, variable or flag.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layer {
     pub(super) source: String,
     pub(super) entries: Vec<ConfigEntry>,
 }
 
-/// Reads `text`, which stood in `source`.
+/// Reads `text` from `source`.
 pub(super) fn read(text: &str, source: &str, catalogue: &Catalogue, base: BaseDirs<'_>) -> (Layer, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, source: &str, catalogue: &Catalogue, base: BaseDi
     let mut broken = Vec::new();
     for error in errors {
         let line = error.span().map(|span| reader.line(span.start));
-        // What the parser makes of the rest of a broken line is a guess: one problem a line is enough.
+        // The parser only guesses the rest of a broken line: one problem per line is enough.
         if line.is_none() || !broken.contains(&line) {
             let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
             reader.problems.push(Problem {
@@ -100,7 +100,7 @@ impl FileReader<'_> {
     }
 }
 
-/// `cache.ttl."user:list"`: quoted where TOML needs quotes.
+/// `cache.ttl."user:list"`: quoted where TOML requires it.
 pub(super) fn path(prefix: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let dot = if prefix.is_empty() { "" } else { "." };

@@ -1,7 +1,7 @@
-//! Every configuration key and its type: the one list.
+//! The list of all configuration keys and their types.
 //!
-//! A key stands here exactly once; the names of variables derive from it; what the original Python tool called
-//! otherwise is named with its successor.
+//! Guarantee: each key occurs once. Names of variables derive from it. Renamed keys of the original Python tool have
+//! their successor.
 
 use super::ttl;
 use crate::config::diagnostic::nearest;
@@ -39,14 +39,14 @@ pub(super) struct Catalogue {
     pub(super) former: &'static [Former],
 }
 
-/// A key of the original Python tool (or one that must not exist), and what to use in its place.
+/// A key of the original Python tool (or one that must not exist), and its replacement.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Former {
-    /// The key, or with a trailing `*` all that begin like it.
+    /// The key; a trailing `*` matches every key with this prefix.
     pub(super) key: &'static str,
-    /// The key that took over.
+    /// The key that replaces it.
     pub(super) successor: Option<&'static str>,
-    /// What the reader must know beside that.
+    /// An additional note.
     pub(super) note: &'static str,
 }
 
@@ -191,15 +191,15 @@ pub(super) const CONFIG: Catalogue = Catalogue {
     ],
 };
 
-/// Every key of the configuration that has a fixed name; `[cache.ttl]` has more.
+/// Every configuration key with a fixed name; `[cache.ttl]` has more.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     CONFIG.keys.iter().map(|key| key.name)
 }
 
-/// Variables that steer the program without being a key.
+/// Variables that control the program and are no keys.
 pub const STEERING_VARIABLES: [&str; 1] = ["AWSIDEMAN_CONFIG"];
 
-/// What a path of a file leads to.
+/// The kind of a path in a file.
 #[derive(Debug, PartialEq)]
 pub(super) enum KeyMatch {
     Key(Type),
@@ -208,7 +208,7 @@ pub(super) enum KeyMatch {
 }
 
 impl Catalogue {
-    /// What `path` (`cache.dir`, `cache.ttl."user:list"`) is.
+    /// The kind of `path` (`cache.dir`, `cache.ttl."user:list"`).
     pub(super) fn find(&self, path: &str) -> KeyMatch {
         if let Some(key) = self.keys.iter().find(|key| key.name == path) {
             return KeyMatch::Key(key.kind);
@@ -222,13 +222,13 @@ impl Catalogue {
         if self.keys.iter().any(is_section) { KeyMatch::Section } else { KeyMatch::Unknown }
     }
 
-    /// What follows the section of TTLs: `Some("")` for the section itself.
+    /// The part after the section of TTLs: `Some("")` for the section itself.
     pub(super) fn ttl_key<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = path.strip_prefix(self.ttl_section?)?;
         if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
     }
 
-    /// The former key that `path` is.
+    /// The former key with this path.
     pub(super) fn former(&self, path: &str) -> Option<Former> {
         let is = |former: &&Former| match former.key.strip_suffix('*') {
             Some(start) => path.starts_with(start),
@@ -237,7 +237,7 @@ impl Catalogue {
         self.former.iter().find(is).copied()
     }
 
-    /// What to do about the unknown key `path`.
+    /// The hint for the unknown key `path`.
     pub(super) fn remedy(&self, path: &str) -> String {
         if let Some(former) = self.former(path) {
             return former.remedy(former.successor.unwrap_or_default());
@@ -271,17 +271,17 @@ impl Catalogue {
 }
 
 impl Former {
-    /// What to do, with the successor as the reader must write it.
+    /// The hint, with the successor as it must be written.
     pub(super) fn remedy(self, successor: &str) -> String {
         match (self.successor, self.note) {
-            (Some(_), "") => format!("it is called {successor} now"),
-            (Some(_), note) => format!("it is called {successor} now ({note})"),
+            (Some(_), "") => format!("it is now called {successor}"),
+            (Some(_), note) => format!("it is now called {successor} ({note})"),
             (None, note) => format!("remove it: {note}"),
         }
     }
 }
 
-/// Whether the value of a key must never be printed.
+/// Whether the value of a key is secret.
 pub(super) fn is_secret(key: &str) -> bool {
     if let KeyMatch::Key(kind) = CONFIG.find(key) {
         return matches!(kind, Secret | SecretUrl);
@@ -290,7 +290,7 @@ pub(super) fn is_secret(key: &str) -> bool {
     !last.ends_with("_file") && ["password", "secret", "token"].iter().any(|word| last.contains(word))
 }
 
-/// Whether the value of a key is a program and its arguments, which may hold secrets.
+/// Whether the value of a key is a command, which may contain secrets.
 pub(super) fn is_command(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key);
     last == "argv" || last.ends_with("_command")

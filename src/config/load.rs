@@ -1,7 +1,7 @@
-//! The layers become one checked configuration: defaults, files, variables, flags.
+//! Merges the layers into one checked configuration: defaults, files, variables, flags.
 //!
-//! [`load`] tells every problem at once and yields nothing doubtful; [`load_leniently`] always yields something,
-//! takes what is right, and tells the same problems.
+//! [`load`] reports all problems and returns no invalid configuration. [`load_leniently`] always returns one, from
+//! the valid values, and reports the same problems.
 
 use super::file::{self, Layer};
 use super::keys::CONFIG;
@@ -22,32 +22,32 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The manual: every key, its default and a sentence.
+/// Every key with its default and a description.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
 
-/// A configuration and how it came about.
+/// A configuration and its origins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The checked values.
     pub config: Config,
-    /// Dotted key to `default`, a file's path, a variable's name, or `flag`.
+    /// The origin of each dotted key: `default`, a file's path, a variable's name, or `flag`.
     pub origins: Origins,
-    /// Dotted key to its merged value; keys that nobody set are absent.
+    /// The merged value of each dotted key; keys without a value are absent.
     pub values: BTreeMap<String, toml::Value>,
-    /// What was taken though it is doubtful, one line each.
+    /// Values that were accepted with a warning, one line each.
     pub warnings: Vec<String>,
-    /// The files of the layers in order, and whether each was there.
+    /// The files of the layers in order, and whether each exists.
     pub files: Vec<(PathBuf, bool)>,
 }
 
-/// Reads every layer; any problem in any of them is an error that names them all.
+/// Reads every layer; an error contains all problems.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let (loaded, problems) = assemble(sources);
     if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
 }
 
-/// For emergency commands: takes what is right, the default for the rest, and tells what was wrong. A channel of
-/// alerts is off when its settings contradict each other.
+/// Reads every layer for emergency commands: uses valid values, defaults for the rest, and returns the problems. A
+/// notifier with contradicting settings is disabled.
 pub fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let (mut loaded, problems) = assemble(sources);
     let wrong = |section: &str| problems.iter().any(|problem| problem.key.starts_with(section));
@@ -96,7 +96,7 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
     (Loaded { config, origins, values, warnings: outside.warnings, files }, problems)
 }
 
-/// The problem of a contradiction, at the place of the first of its keys that somebody set.
+/// The problem of a contradiction, at the first of its keys that a layer sets.
 fn place(found: Contradiction, layers: &[Layer], origins: &Origins) -> Problem {
     let origin = |key: &str| origins.get(key).filter(|origin| *origin != DEFAULT_ORIGIN);
     let set = found.keys.iter().find_map(|key| Some((*key, origin(key)?.clone())));
@@ -106,7 +106,7 @@ fn place(found: Contradiction, layers: &[Layer], origins: &Origins) -> Problem {
     Problem { source, line, key: found.keys[0].into(), what: found.fault.what, hint: found.fault.hint }
 }
 
-/// The file's layer, whether it is there, and its problems.
+/// The layer of a file, whether the file exists, and its problems.
 fn read_file(path: &Path, role: &str, sources: &Sources) -> (Option<Layer>, bool, Vec<Problem>) {
     let source = path.display().to_string();
     let must_exist = !matches!(role, "system" | "user");
@@ -121,19 +121,19 @@ fn read_file(path: &Path, role: &str, sources: &Sources) -> (Option<Layer>, bool
     }
 }
 
-/// What is in a configuration file; one that was typed may be a pipe.
+/// The text of a configuration file. A path from a flag may be a pipe.
 fn text(path: &Path, is_typed: bool) -> io::Result<String> {
     let read = if is_typed { bounded::bounded_named } else { bounded::bounded };
     read(path, bounded::CONFIG_FILE).and_then(bounded::text)
 }
 
-/// The problem that a file cannot be read.
+/// The problem of an unreadable file.
 pub(super) fn unreadable(source: String, error: &io::Error) -> Problem {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "name a file that exists",
-        io::ErrorKind::PermissionDenied => "give this user the right to read it",
+        io::ErrorKind::PermissionDenied => "give this user read permission",
         io::ErrorKind::InvalidData => "save it as UTF-8",
-        io::ErrorKind::FileTooLarge => "name the right file: this one is too large to be it",
+        io::ErrorKind::FileTooLarge => "name the right file: this one is too large for a configuration",
         _ => limits::hint(error).unwrap_or("name a regular file that can be read"),
     };
     Problem { source, line: None, key: String::new(), what: format!("cannot be read: {error}"), hint: hint.into() }
@@ -157,7 +157,7 @@ impl Provider for &Layer {
     }
 }
 
-/// Puts `value` under a dotted key; the last part may be quoted.
+/// Inserts `value` under a dotted key; the last part may be quoted.
 fn insert(dict: &mut Dict, key: &str, value: Value) {
     match key.split_once('.') {
         Some((section, rest)) => {

@@ -1,10 +1,10 @@
-//! Configuration: what the operator wants, checked before anything runs.
+//! Configuration: read from layers and checked before anything runs.
 //!
-//! What comes out of here is complete, in range and free of contradictions; every mistake was told with file, line,
-//! key and remedy.
+//! Guarantee: a loaded configuration is complete, in range and free of contradictions. Problems are reported with
+//! file, line, key and hint.
 //!
-//! The layers, the later one winning: `config/default.toml` (compiled in), the host's file, the user's file, the file
-//! that `--config` names, `AWSIDEMAN_*` variables, flags.
+//! The layers, later ones take precedence: `config/default.toml` (compiled in), the host's file, the user's file, the
+//! file of `--config`, `AWSIDEMAN_*` variables, flags.
 
 mod diagnostic;
 mod env;

@@ -1,11 +1,11 @@
-//! What `config show` and `config init` print.
+//! The output of `config show` and `config init`.
 //!
-//! Guarantee: every value is TOML that reads back, and no secret is among them.
+//! Guarantee: every value is valid TOML and no secret is printed.
 
 use super::keys::{is_command, is_secret};
 use super::load::Loaded;
 
-/// A short file to begin with; everything in it is a comment, so it changes nothing until it is edited.
+/// A starter file. It contains only comments, so it changes nothing until it is edited.
 pub const STARTER: &str = include_str!("starter.toml");
 
 /// One line of `config show`.
@@ -13,13 +13,13 @@ pub const STARTER: &str = include_str!("starter.toml");
 pub struct ConfigLine {
     /// `cache.ttl."user:list"`
     pub key: String,
-    /// The value as TOML; `***` for what is secret.
+    /// The value as TOML; `***` for secrets.
     pub value: String,
     /// `default`, a file's path, a variable's name, or `flag`.
     pub origin: String,
 }
 
-/// Every key that has a value, by name.
+/// Every key with a value, by name.
 pub fn show(loaded: &Loaded) -> Vec<ConfigLine> {
     let line = |(key, value): (&String, &toml::Value)| ConfigLine {
         key: key.clone(),
@@ -29,7 +29,7 @@ pub fn show(loaded: &Loaded) -> Vec<ConfigLine> {
     loaded.values.iter().map(line).collect()
 }
 
-/// A value with `***` in place of what is secret: the whole value, the arguments of a program, the login in a URL.
+/// A value with its secrets replaced by `***`: the whole value, the arguments of a command, the login in a URL.
 pub fn shown_value(key: &str, value: &toml::Value) -> toml::Value {
     const HIDDEN: &str = "***";
     match value {

@@ -1,7 +1,7 @@
-//! Where a configuration comes from: which files, which variables, which directories when nobody chose one.
+//! The sources of a configuration: files, variables, flags and default directories.
 //!
-//! Nothing of this room asks the process for anything behind the back of [`Sources`]; no path is chosen under the
-//! working directory or /tmp.
+//! Guarantee: this module reads the process environment only in [`Sources`], and chooses no path below the working
+//! directory or /tmp.
 
 use super::file::{ConfigEntry, Layer};
 use crate::config::diagnostic::Problem;
@@ -17,37 +17,37 @@ pub const DEFAULT_ORIGIN: &str = "default";
 /// The origin of a value from a flag of the command line.
 pub(super) const FLAG_ORIGIN: &str = "flag";
 
-/// The directory of this program under the directories of system and user.
-const OURS: &str = "awsideman";
+/// The directory of this program below those of system and user.
+const PROGRAM_DIR: &str = "awsideman";
 
-/// Everything that a configuration is made from.
+/// The input of a configuration.
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// All environment variables.
     pub environment: BTreeMap<String, String>,
     /// `--config FILE`.
     pub explicit: Option<PathBuf>,
-    /// Dotted keys and the text that flags gave them; the last one wins.
+    /// Dotted keys and their values from flags; the last one takes precedence.
     pub overrides: Vec<(String, String)>,
     /// The host's file, `/etc/awsideman/config.toml`.
     pub system_file: PathBuf,
-    /// What relative paths in variables and flags count from; absolute.
+    /// The base of relative paths in variables and flags; absolute.
     pub working_directory: PathBuf,
 }
 
-/// A file of the layers, the later one winning.
+/// A file of the layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePlace {
     /// Its path.
     pub path: PathBuf,
-    /// Whether it is there.
+    /// Whether it exists.
     pub exists: bool,
-    /// `system`, `user`, or what named it: `--config`, `AWSIDEMAN_CONFIG`.
+    /// `system`, `user`, or what names it: `--config`, `AWSIDEMAN_CONFIG`.
     pub role: &'static str,
 }
 
 impl Sources {
-    /// This process's environment and working directory, and the file that `--config` named.
+    /// The environment and working directory of this process, and the file of `--config`.
     pub fn from_process(explicit: Option<PathBuf>) -> Self {
         let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
         let mut environment: BTreeMap<String, String> =
@@ -60,30 +60,30 @@ impl Sources {
             environment,
             explicit,
             overrides: Vec::new(),
-            system_file: PathBuf::from("/etc").join(OURS).join("config.toml"),
+            system_file: PathBuf::from("/etc").join(PROGRAM_DIR).join("config.toml"),
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         }
     }
 
-    /// The user's own file, which `config init` writes; `None` without a home directory.
+    /// The user's file, which `config init` writes; `None` without a home directory.
     pub fn user_file(&self) -> Option<PathBuf> {
         let base = self.directory("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))?;
-        Some(base.join(OURS).join("config.toml"))
+        Some(base.join(PROGRAM_DIR).join("config.toml"))
     }
 
-    /// The file that `--config` or `AWSIDEMAN_CONFIG` names, and which of the two.
+    /// The file of `--config` or `AWSIDEMAN_CONFIG`, and which of the two.
     pub(super) fn named_file(&self) -> Option<(PathBuf, &'static str)> {
         let by_variable = || Some((PathBuf::from(self.variable("AWSIDEMAN_CONFIG")?), "AWSIDEMAN_CONFIG"));
         let (path, role) = self.explicit.clone().map(|path| (path, "--config")).or_else(by_variable)?;
         Some((self.working_directory.join(path), role))
     }
 
-    /// The home directory, when it is set and absolute.
+    /// The home directory, if it is set and absolute.
     pub(super) fn home(&self) -> Option<&Path> {
         self.variable("HOME").map(Path::new).filter(|path| path.is_absolute())
     }
 
-    /// What paths in variables and flags count from.
+    /// The base of paths in variables and flags.
     pub(super) fn base(&self) -> BaseDirs<'_> {
         BaseDirs { directory: &self.working_directory, home: self.home() }
     }
@@ -93,7 +93,7 @@ impl Sources {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A directory that a variable names; relative ones are ignored, as the XDG specification asks.
+    /// A directory from a variable; relative ones are ignored, as the XDG specification requires.
     fn directory(&self, name: &str) -> Option<PathBuf> {
         self.variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
@@ -105,7 +105,7 @@ impl Sources {
     }
 }
 
-/// The files of the layers, in order, whether they are there or not.
+/// The files of the layers, in order, including missing ones.
 pub fn paths(sources: &Sources) -> Vec<FilePlace> {
     let place = |path: PathBuf, role| FilePlace { exists: path.is_file(), path, role };
     let system = place(sources.system_file.clone(), "system");
@@ -114,8 +114,8 @@ pub fn paths(sources: &Sources) -> Vec<FilePlace> {
     std::iter::once(system).chain(user).chain(named).collect()
 }
 
-/// The layers for `cache.dir` and `state.dir` that stand just above the defaults, and what is wrong when the host names
-/// no home; a system directory stands in then, so that emergency commands have one to look at.
+/// The layers of `cache.dir` and `state.dir` directly above the defaults, and the problem of a missing home. A system
+/// directory is then used, so that emergency commands work.
 pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
     let (mut layers, mut problems) = (Vec::new(), Vec::new());
     for (key, systemd, xdg, in_home, stand_in) in [
@@ -125,9 +125,9 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
         let (path, source) = if let Some(path) = sources.systemd_directory(systemd) {
             (path, systemd)
         } else if let Some(base) = sources.directory(xdg) {
-            (base.join(OURS), xdg)
+            (base.join(PROGRAM_DIR), xdg)
         } else if let Some(home) = sources.home() {
-            (home.join(in_home).join(OURS), DEFAULT_ORIGIN)
+            (home.join(in_home).join(PROGRAM_DIR), DEFAULT_ORIGIN)
         } else {
             let variable = variable_name(key);
             problems.push(Problem {
@@ -137,14 +137,14 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
                 what: "there is no home directory to put it in (HOME is not set, is `/` or does not exist)".into(),
                 hint: format!("set HOME, {xdg} or {variable}"),
             });
-            (Path::new(stand_in).join(OURS), DEFAULT_ORIGIN)
+            (Path::new(stand_in).join(PROGRAM_DIR), DEFAULT_ORIGIN)
         };
         let setting = Setting::Text(path.to_string_lossy().into_owned());
         let entries = vec![ConfigEntry { key: key.into(), setting, line: None }];
         layers.push(Layer { source: source.into(), entries });
     }
     if let Some(logs) = sources.systemd_directory("LOGS_DIRECTORY") {
-        let file = logs.join(OURS).with_extension("log");
+        let file = logs.join(PROGRAM_DIR).with_extension("log");
         let setting = Setting::Text(file.to_string_lossy().into_owned());
         let entries = vec![ConfigEntry { key: "log.file".into(), setting, line: None }];
         layers.push(Layer { source: "LOGS_DIRECTORY".into(), entries });

@@ -1,6 +1,6 @@
-//! How long answers live: by operation, by resource, or by default.
+//! The TTL of answers: by operation, by resource, or the default.
 //!
-//! An operation's TTL beats its resource's, and that beats the default, whichever layer each is from.
+//! An operation's TTL takes precedence over its resource's, and that over the default, from whatever layer.
 
 use crate::model::Resource;
 use crate::model::parse_duration;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Every TTL that is set.
+/// All TTLs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ttls {
     /// `cache.default_ttl`
@@ -20,16 +20,16 @@ pub struct Ttls {
     pub by_operation: BTreeMap<String, Duration>,
 }
 
-/// A TTL and the configuration key that it comes from.
+/// A TTL and its configuration key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ttl {
-    /// How long.
+    /// The TTL.
     pub duration: Duration,
     /// `cache.ttl."user:list"`, `cache.ttl.user` or `cache.default_ttl`.
     pub key: String,
 }
 
-/// The operations of a resource that have a TTL of their own; `None`: any (the library user's own).
+/// The operations of a resource that may have a TTL; `None` for any (custom entries of the library).
 pub fn operations(resource: Resource) -> Option<&'static [&'static str]> {
     Some(match resource {
         Resource::User => &["list", "describe", "by_name", "groups"],
@@ -43,23 +43,23 @@ pub fn operations(resource: Resource) -> Option<&'static [&'static str]> {
     })
 }
 
-/// `user` or `user:list`, as a key of `[cache.ttl]`; the error is what is wrong with it.
+/// Checks a key of `[cache.ttl]`: `user` or `user:list`. The error is the problem.
 pub(super) fn check_key(key: &str) -> Result<(), String> {
     let (name, operation) = key.split_once(':').map_or((key, None), |(name, operation)| (name, Some(operation)));
     let Some(resource) = Resource::ALL.into_iter().find(|r| r.as_str() == name) else {
-        return Err(format!("`{name}` is no resource"));
+        return Err(format!("`{name}` is not a resource"));
     };
     let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     match (operation, operations(resource)) {
         (Some(operation), Some(known)) if !known.contains(&operation) => {
-            Err(format!("`{operation}` is no operation of {resource}"))
+            Err(format!("`{operation}` is not an operation of {resource}"))
         }
-        (Some(operation), None) if !word(operation) => Err(format!("`{operation}` is no operation")),
+        (Some(operation), None) if !word(operation) => Err(format!("`{operation}` is not an operation")),
         _ => Ok(()),
     }
 }
 
-/// Every key that `[cache.ttl]` may hold, for suggestions.
+/// Every possible key of `[cache.ttl]`, for suggestions.
 pub(super) fn all_keys() -> impl Iterator<Item = String> {
     Resource::ALL.into_iter().flat_map(|resource| {
         let operations = operations(resource).unwrap_or_default().iter();
@@ -68,7 +68,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = String> {
 }
 
 impl<'de> Deserialize<'de> for Ttls {
-    /// From the table `[cache.ttl]`; `default` is not part of it and stays zero.
+    /// Deserializes the table `[cache.ttl]`, which does not contain `default`.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut ttls = Ttls::default();
         for (key, text) in BTreeMap::<String, String>::deserialize(from)? {
@@ -85,12 +85,12 @@ impl<'de> Deserialize<'de> for Ttls {
 }
 
 impl Ttls {
-    /// How long an answer of `operation` on `resource` lives.
+    /// The TTL of `operation` on `resource`.
     pub fn duration(&self, resource: Resource, operation: &str) -> Duration {
         self.operation(resource, operation).or_else(|| self.by_resource.get(&resource).copied()).unwrap_or(self.default)
     }
 
-    /// The same with the key that decides.
+    /// The same with its key.
     pub fn of(&self, resource: Resource, operation: &str) -> Ttl {
         if let Some(duration) = self.operation(resource, operation) {
             return Ttl { duration, key: format!("cache.ttl.\"{resource}:{operation}\"") };

@@ -1,4 +1,4 @@
-//! What single values cannot show: settings that contradict each other.
+//! Checks settings that contradict each other.
 //!
 //! Each rule names the key to change.
 
@@ -14,15 +14,15 @@ use std::path::Path;
 
 const ENABLED: &str = "alerts.email.enabled";
 
-/// Settings that contradict each other.
+/// A contradiction of settings.
 #[derive(Debug)]
 pub(super) struct Contradiction {
-    /// The keys that take part; the first is the one to tell of.
+    /// The keys of the contradiction; the first one is reported.
     pub(super) keys: &'static [&'static str],
     pub(super) fault: ValueFault,
 }
 
-/// Every contradiction.
+/// All contradictions.
 pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     let mut found = Vec::new();
     let mut rule = |broken: bool, keys: &'static [&'static str], what: String, hint: &str| {
@@ -60,7 +60,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
             !listen.ip().is_loopback() && !daemon.allow_remote,
             &["daemon.listen", "daemon.allow_remote"],
             format!("`{listen}` can be reached by other hosts"),
-            "listen on 127.0.0.1, or set daemon.allow_remote = true if they shall see it",
+            "listen on 127.0.0.1, or set daemon.allow_remote = true to permit it",
         );
     }
     textfile(config.metrics.textfile.as_deref(), &mut rule);
@@ -77,7 +77,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     rule(
         without(email.to.is_empty()),
         &["alerts.email.to", ENABLED],
-        "mail is enabled and goes to nobody".into(),
+        "mail is enabled and has no recipient".into(),
         "set at least one recipient",
     );
     rule(
@@ -102,7 +102,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     found
 }
 
-/// A password or a token needs a user name and TLS, and only one of the two is used.
+/// A password or a token requires a user name and TLS, and excludes the other one.
 fn login(email: &EmailConfig, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
     let has_password = email.password.is_some() || email.password_file.is_some() || !email.password_command.is_empty();
     let is_token = email.auth == Auth::Xoauth2;
@@ -145,7 +145,7 @@ fn login(email: &EmailConfig, rule: &mut impl FnMut(bool, &'static [&'static str
     );
 }
 
-/// A collector reads files of one kind.
+/// The textfile collector reads only files with its extension.
 fn textfile(textfile: Option<&Path>, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
     if let Some(textfile) = textfile {
         rule(
@@ -157,13 +157,13 @@ fn textfile(textfile: Option<&Path>, rule: &mut impl FnMut(bool, &'static [&'sta
     }
 }
 
-/// A key must be somewhere, and not in two places.
+/// Encryption requires exactly one source of keys.
 fn key(encryption: &Encryption, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
     rule(
         encryption.enabled && encryption.key_file.is_none() && encryption.key_command.is_empty(),
         &["cache.encryption.enabled", "cache.encryption.key_file"],
         "encryption is enabled and has no key".into(),
-        "set cache.encryption.key_file; `awsideman cache encryption enable --generate` makes one",
+        "set cache.encryption.key_file; `awsideman cache encryption enable --generate` creates one",
     );
     rule(
         encryption.key_file.is_some() && !encryption.key_command.is_empty(),
@@ -173,10 +173,10 @@ fn key(encryption: &Encryption, rule: &mut impl FnMut(bool, &'static [&'static s
     );
 }
 
-/// An alert must be able to end, and not at a figure that begins it.
+/// The recovery value must be on the good side of the critical one.
 fn recovery(health: &HealthConfig, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
     let mut compare = |wrong: bool, keys: &'static [&'static str], side: &str| {
-        let what = format!("an alert would be over while it is still critical ({})", keys[1]);
+        let what = format!("an alert would be resolved while it is still critical ({})", keys[1]);
         rule(wrong, keys, what, &format!("set it {side} the critical value"));
     };
     let below = |recovered: Option<f64>, critical: f64| recovered.is_some_and(|value| value < critical);

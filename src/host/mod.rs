@@ -1,6 +1,6 @@
-//! Facts about the host: memory, disk, names, time zone; the only file that names sysinfo.
+//! Facts about the host: memory, disk, names, time zone. Only this file imports sysinfo.
 //!
-//! Nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
+//! Guarantee: nothing here runs for a cache hit. An unknown fact is reported as unknown, never guessed.
 
 mod resources;
 
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// Space on a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskSpace {
-    /// What this user may still write.
+    /// The bytes that this user may write.
     pub free: u64,
     /// Its size.
     pub total: u64,
@@ -27,11 +27,11 @@ pub struct DiskSpace {
 /// A time zone of the host that is neither an IANA name, a complete POSIX rule nor a readable zone file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the host's time zone `{0}` is not known: set TZ or the job's `timezone` to an IANA name, as in \"Europe/Berlin\""
+    "the host's time zone `{0}` is unknown: set TZ or the job's `timezone` to an IANA name, as in \"Europe/Berlin\""
 )]
 pub struct UnknownZone(pub String);
 
-/// Bytes of memory that this process occupies (RSS); `None` where the host does not tell.
+/// The resident memory of this process in bytes (RSS); `None` if the host does not report it.
 pub fn own_memory() -> Option<u64> {
     use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
     let pid = sysinfo::get_current_pid().ok()?;
@@ -41,14 +41,14 @@ pub fn own_memory() -> Option<u64> {
     system.process(pid).map(sysinfo::Process::memory).filter(|bytes| *bytes > 0)
 }
 
-/// Space where `path` is, or would be: its nearest parent that exists counts.
+/// The space at `path`, or at its nearest existing parent.
 pub fn free_space(path: &Path) -> io::Result<DiskSpace> {
     let mut at: PathBuf = std::path::absolute(path)?;
     loop {
         match rustix::fs::statvfs(&at) {
             Ok(found) => {
                 return Ok(DiskSpace {
-                    // Without inodes nothing can be made, however many bytes are free.
+                    // Without inodes no file can be created, however many bytes are free.
                     free: if found.f_files > 0 && found.f_favail == 0 {
                         0
                     } else {
@@ -63,7 +63,7 @@ pub fn free_space(path: &Path) -> io::Result<DiskSpace> {
     }
 }
 
-/// The program behind a name, as our process would start it; the error names the searched directories.
+/// The program behind a name, as this process would start it; the error names the searched directories.
 pub fn program(name: &str) -> Result<PathBuf, String> {
     let runs = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
     if name.contains('/') {
@@ -79,13 +79,12 @@ pub fn program(name: &str) -> Result<PathBuf, String> {
     found.ok_or_else(|| format!("{name} is in no directory of PATH ({})", searched.to_string_lossy()))
 }
 
-/// The name of this host, as the kernel has it.
+/// The host name of the kernel.
 pub fn host_name() -> String {
     printable(&rustix::system::uname().nodename().to_string_lossy()).unwrap_or_else(|| "localhost".into())
 }
 
-/// The full name of this host, as far as the host itself knows it: the host name, or its entry in `/etc/hosts`; no name
-/// server is asked.
+/// The full host name as this host knows it: the host name, or its entry in `/etc/hosts`. No name server is queried.
 pub fn full_host_name() -> Option<String> {
     full_name(&host_name(), &bounded::bounded_text(Path::new("/etc/hosts"), bounded::HOST_FILE).unwrap_or_default())
 }
@@ -102,12 +101,12 @@ fn full_name(host: &str, hosts: &str) -> Option<String> {
     full.and_then(printable)
 }
 
-/// Whether this process may do everything.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The name of this user: USER, LOGNAME, the password file, else the number.
+/// The name of this user: USER, LOGNAME, the password file, else the uid.
 pub fn user_name() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let named = ["USER", "LOGNAME"].into_iter().find_map(|name| printable(&std::env::var(name).ok()?));
@@ -115,14 +114,14 @@ pub fn user_name() -> String {
     named.or_else(listed).unwrap_or_else(|| uid.to_string())
 }
 
-/// A text that is another one after each boot; `None` where the host does not tell.
+/// The id of the current boot; `None` if the host does not report it.
 pub fn boot_id() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     printable(&text)
 }
 
-/// The host's time zone, as the C library finds it: TZ, else `/etc/localtime`, else the host's setting, else UTC. What is there
-/// and not understood is an error.
+/// The host's time zone, as the C library finds it: TZ, `/etc/localtime`, the host's setting, or UTC. An invalid
+/// setting is an error.
 pub fn local_zone() -> Result<Zone, UnknownZone> {
     zone(std::env::var_os("TZ"), Path::new("/etc/localtime"), || iana_time_zone::get_timezone().ok())
 }
@@ -143,7 +142,7 @@ fn zone(
     match text.strip_prefix(':').unwrap_or(&text) {
         "" => Ok(Zone::UTC),
         path if path.starts_with('/') => Zone::file(Path::new(path)).or_else(|error| {
-            // A path of another system's zones still names one.
+            // A path into another zoneinfo directory still names a zone.
             path.rsplit_once("zoneinfo/").and_then(|(_, name)| name.parse().ok()).ok_or_else(|| unknown(error))
         }),
         name => name.parse().or_else(|_| Zone::posix(name)).map_err(unknown),
@@ -158,7 +157,7 @@ fn listed_name(passwd: &str, uid: u32) -> Option<String> {
     })
 }
 
-/// Trimmed; `None` when it is empty or could disturb a terminal or a mail.
+/// The trimmed text; `None` if it is empty or could affect a terminal or a mail.
 fn printable(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && !text.contains(|c: char| c.is_control())).then(|| text.to_owned())

@@ -1,7 +1,7 @@
 //! Posts a document to a URL.
 //!
-//! Guarantee: it ends within its timeout; a status of 2xx is a success whatever happens to the body; an error names only the
-//! host of the URL, because the rest is a credential; redirects are not followed.
+//! Guarantee: it ends within its timeout. A status of 2xx is a success, whatever the body. An error names only the
+//! host of the URL, because the rest is a credential. Redirects are not followed.
 
 use crate::http::error::HttpFault;
 use crate::http::proxy::{Proxy, through};
@@ -20,17 +20,17 @@ const SHOWN: usize = 4_096;
 /// The longest wait for the body of an error answer.
 const EXPLANATION: Duration = Duration::from_secs(1);
 
-/// What came back.
+/// The answer to a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The beginning of an error answer, as one line. It may repeat the URL.
+    /// The start of an error answer, as one line. It may repeat the URL.
     pub text: String,
 }
 
 impl HttpResponse {
-    /// Whether the other side took it.
+    /// Whether the status is 2xx.
     pub fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -50,8 +50,8 @@ impl std::fmt::Debug for Poster {
 }
 
 impl Poster {
-    /// Checks the URL and, for `https`, prepares TLS with the host's certificates and those in `more` (PEM). Connects
-    /// nowhere.
+    /// Checks the URL and, for `https`, prepares TLS with the host's certificates and those in `more` (PEM). Opens no
+    /// connection.
     pub fn open(url: &str, more: Option<&[u8]>) -> Result<Poster, HttpFault> {
         let host = host_of(url).ok_or(HttpFault::NoUrl)?.to_owned();
         HttpRequest::empty().set_uri(url).map_err(|_| HttpFault::NoUrl)?;
@@ -64,7 +64,7 @@ impl Poster {
         &self.host
     }
 
-    /// Whether the way there is TLS, or does not leave this host.
+    /// Whether the connection uses TLS or stays on this host.
     pub fn is_private(&self) -> bool {
         let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
         self.url.starts_with("https://") || matches!(name, "localhost" | "127.0.0.1" | "[::1]")
@@ -86,7 +86,7 @@ impl Poster {
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
         if !(200..300).contains(&status) {
-            // The status is the answer: what follows explains it, and may break off or be late.
+            // The status is the result: the explanation after it may be late or incomplete.
             let _ = tokio::time::timeout(EXPLANATION, beginning(response.into_body(), &mut bytes)).await;
         }
         let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -103,7 +103,7 @@ impl Poster {
     }
 }
 
-/// Reads the beginning of a body.
+/// Reads the start of a body.
 async fn beginning(body: SdkBody, bytes: &mut Vec<u8>) {
     let mut stream = ByteStream::new(body);
     while let Ok(Some(chunk)) = stream.try_next().await {

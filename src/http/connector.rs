@@ -1,8 +1,8 @@
-//! HTTP over TLS: the client of every AWS call, and a small one that posts to a URL.
+//! The HTTP client of every AWS call: plain TCP or TLS by the scheme of the URL.
 //!
-//! The only place that names the client's crate, so that there is one TLS in the program. Guarantee: a plain `http` request
-//! never reads the host's certificates (milliseconds that neither the sandbox nor the metadata service needs) and goes
-//! through no proxy; the first `https` request reads them, once for the process. A failure names the host and the proxy.
+//! Guarantee: a plain `http` request never reads the host's certificates (milliseconds that neither the sandbox nor
+//! the metadata service needs) and uses no proxy. The first `https` request reads them once per process. A failure
+//! names the host and the proxy.
 
 use crate::http::proxy::{Proxy, through};
 use crate::http::trace;
@@ -16,12 +16,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use std::error::Error;
 
-/// How requests over TLS leave this host.
+/// The network settings of requests over TLS.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// Certificates of authorities (PEM, checked) in place of the host's own.
+    /// Certificates of authorities (PEM, checked) instead of the host's.
     pub roots: Option<Vec<u8>>,
-    /// What chose the certificates, for messages.
+    /// The setting that chose the certificates, for messages.
     pub roots_from: Option<String>,
     /// The proxy.
     pub proxy: Option<Proxy>,
@@ -61,7 +61,7 @@ impl Error for Unanswered {
     }
 }
 
-/// A client that picks plain TCP or TLS (rustls with ring) by the scheme of each request.
+/// A client that chooses plain TCP or TLS (rustls with ring) by the scheme of each request.
 pub fn client(network: &Network) -> SharedHttpClient {
     SharedHttpClient::new(ByScheme {
         plain: Builder::new().build_http(),
@@ -96,8 +96,7 @@ struct ByScheme {
     roots: Option<String>,
 }
 
-// The validation hooks stay the trait's empty ones on purpose: the TLS client's would load the certificates as soon
-// as a service client is built.
+// The validation hooks stay empty: the TLS client's would load the certificates when a service client is built.
 impl HttpClient for ByScheme {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(Chooser {
@@ -130,7 +129,7 @@ impl HttpConnector for Chooser {
             Some((client, proxy)) if proxy.serves(&host) => (client, Some(proxy.to_string())),
             _ => (&self.direct, None),
         };
-        // The clients keep their connectors, and with them their connections, across calls.
+        // The clients keep their connectors, and thereby their connections, across calls.
         let ask = |request| client.http_connector(&self.settings, &self.components).call(request);
         let answer = trace::traced(request, ask);
         let roots = self.roots.clone();
@@ -145,7 +144,7 @@ pub fn host(url: &str) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// The same error with the host and the way to it.
+/// The same error with the host and the proxy.
 fn named(source: ConnectorError, host: String, proxy: Option<String>, roots: Option<String>) -> ConnectorError {
     let (is_timeout, is_io, is_user, kind) = (source.is_timeout(), source.is_io(), source.is_user(), source.as_other());
     let connection = source.connection_metadata().cloned();

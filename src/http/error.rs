@@ -1,11 +1,11 @@
-//! Why a post had no answer.
+//! Errors of a post.
 
 use std::time::Duration;
 
 /// Why a request had no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFault {
-    /// What should be a URL is none.
+    /// The text is no URL.
     #[error("it is not an http or https URL")]
     NoUrl,
     /// A variable does not name a proxy.
@@ -14,7 +14,7 @@ pub enum HttpFault {
     /// The certificates cannot be used.
     #[error("the certificates cannot be used: {0}")]
     Certificates(String),
-    /// The other side cannot be reached.
+    /// The host cannot be reached.
     #[error("{host} cannot be reached: {reason}")]
     Unreachable {
         /// `hooks.example.com:8443`
@@ -22,12 +22,12 @@ pub enum HttpFault {
         /// The innermost reason.
         reason: String,
     },
-    /// The other side did not answer in time.
+    /// The host did not answer in time.
     #[error("{host} did not answer within {after:?}")]
     TimedOut {
         /// `hooks.example.com:8443`
         host: String,
-        /// The time it had.
+        /// The timeout.
         after: Duration,
     },
 }

@@ -1,24 +1,24 @@
-//! The proxy for requests over TLS, as the variables name it.
+//! The proxy for requests over TLS, from the environment.
 //!
-//! Guarantee: a variable that names no proxy is an error, never a request that goes direct; its password is in no message.
+//! Guarantee: a variable with an invalid proxy is an error, never a direct request. The password is in no message.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use std::net::IpAddr;
 
-/// A variable that names no proxy.
+/// A variable with an invalid proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} does not name a proxy: `{shown}`; write it as http://HOST:PORT")]
 pub struct ProxyFault {
-    /// `HTTPS_PROXY`, in the case in which it is set.
+    /// `HTTPS_PROXY`, in the case that is set.
     pub variable: &'static str,
     /// Its value without user name and password.
     shown: String,
 }
 
-/// A proxy and the hosts that are reached without it.
+/// A proxy and the hosts that bypass it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// With a scheme, and user and password where the variable has them.
+    /// With a scheme, and with user and password if the variable has them.
     pub(super) url: String,
     /// `127.0.0.1:3128`
     place: String,
@@ -28,7 +28,7 @@ pub struct Proxy {
     direct: Vec<String>,
 }
 
-// The URL may have a password.
+// The URL may contain a password.
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Proxy").field(&self.place).finish()
@@ -42,8 +42,8 @@ impl std::fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// The proxy for TLS that the variables name. Those in small letters win, as with curl and the AWS CLI; one that is empty
-    /// overrides the other.
+    /// The proxy for TLS from the environment. Lower-case variables take precedence, as in curl and the AWS CLI; an
+    /// empty one overrides the other.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, ProxyFault> {
         let first = |small: &'static str, large: &'static str| {
             [small, large].into_iter().find_map(|name| Some((name, get(name)?)))
@@ -65,7 +65,7 @@ impl Proxy {
         Proxy::from_variables(|name| std::env::var(name).ok())
     }
 
-    /// Whether a host (`sso.eu-west-1.amazonaws.com:443`) is reached through it.
+    /// Whether a host (`sso.eu-west-1.amazonaws.com:443`) is reached through the proxy.
     pub fn serves(&self, authority: &str) -> bool {
         let (host, port) = host_and_port(&authority.to_lowercase());
         !self.direct.iter().any(|entry| is_direct(entry, &host, port.as_deref()))
@@ -82,7 +82,7 @@ fn parsed(value: &str) -> Option<(String, String)> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
     if rest.contains('@') && !authority.contains('@') {
-        // A password with a `/` that is not percent-encoded: a part of it would be taken for the host.
+        // A password with a `/` that is not percent-encoded: a part of it would be parsed as the host.
         return None;
     }
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
@@ -100,13 +100,13 @@ fn host_and_port(authority: &str) -> (String, Option<String>) {
         return (host.to_owned(), port.strip_prefix(':').map(str::to_owned));
     }
     match authority.split_once(':') {
-        // More than one colon is an address without brackets.
+        // More than one colon is an IPv6 address without brackets.
         Some((host, port)) if !port.contains(':') => (host.to_owned(), Some(port.to_owned())),
         _ => (authority.to_owned(), None),
     }
 }
 
-/// Whether an entry of `NO_PROXY` covers a host: `*`, a name and all below it, an address, or a network (`10.0.0.0/8`).
+/// Whether an entry of `NO_PROXY` matches a host: `*`, a domain, an address, or a network (`10.0.0.0/8`).
 fn is_direct(entry: &str, host: &str, port: Option<&str>) -> bool {
     if entry == "*" {
         return true;
@@ -130,7 +130,7 @@ fn is_in(address: IpAddr, network: &str, bits: &str) -> Option<bool> {
     Some(size == other && (bits == 0 || (a ^ b) >> (128 - bits) == 0))
 }
 
-/// The client's form of a proxy that was checked.
+/// Converts a checked proxy for the client.
 pub(super) fn through(proxy: Option<&Proxy>) -> ProxyConfig {
     proxy.and_then(|proxy| ProxyConfig::https(proxy.url.as_str()).ok()).unwrap_or_else(ProxyConfig::disabled)
 }

@@ -1,4 +1,4 @@
-//! Certificates of authorities: the bytes of a file, checked before the client gets them.
+//! Certificates of authorities: read from a file and checked before the client gets them.
 
 use crate::http::error::HttpFault;
 use crate::secure_fs::bounded;

@@ -1,5 +1,5 @@
-//! Each request as an event: host, operation, attempt, status and time. Headers, bodies and query strings stay out of
-//! it: they hold tokens and names.
+//! Reports each request as an event: host, operation, attempt, status and time. Headers, bodies and query strings are
+//! left out, because they contain tokens and names.
 
 use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -10,16 +10,16 @@ use std::time::Instant;
 pub const REQUESTS: &str = "awsideman::requests";
 
 tokio::task_local! {
-    /// Which try of one call the requests of this task are.
+    /// The number of the attempt that the requests of this task belong to.
     static ATTEMPT: u32;
 }
 
-/// Carries out a try of a call, so that its requests are reported with the number of the try.
+/// Runs an attempt of a call, so that its requests are reported with its number.
 pub async fn attempt<T>(number: u32, call: impl Future<Output = T> + Send) -> T {
     ATTEMPT.scope(number, call).await
 }
 
-/// Sends a request and reports it, when anything listens.
+/// Sends a request, and reports it if a subscriber listens.
 pub(super) fn traced(
     request: HttpRequest,
     send: impl FnOnce(HttpRequest) -> HttpConnectorFuture,
@@ -40,7 +40,7 @@ pub(super) fn traced(
     })
 }
 
-/// Reports when it is dropped: also a request that was given up.
+/// Reports when it is dropped, also for a cancelled request.
 struct RequestTrace {
     host: String,
     operation: String,
@@ -55,7 +55,7 @@ impl RequestTrace {
         let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let header = |name: &str| request.headers().get(name);
-        // Where the SDK tries again by itself, it counts.
+        // If the SDK retries, it counts the attempts.
         let own = header("amz-sdk-request").and_then(|text| text.split_once("attempt=")).map(|(_, rest)| rest);
         let own = own.and_then(|rest| rest.split(';').next()?.trim().parse::<u32>().ok()).unwrap_or(1);
         let path = path.split('?').next().unwrap_or_default();
@@ -67,7 +67,7 @@ impl RequestTrace {
             (None, None) => request.method().to_owned(),
         };
         RequestTrace {
-            // User and password, should a URL have them, are no part of the host.
+            // User and password of a URL are not part of the host.
             host: host.rsplit('@').next().unwrap_or_default().to_owned(),
             operation,
             attempt: ATTEMPT.try_with(|number| *number).unwrap_or(1).max(own),
@@ -83,7 +83,7 @@ impl RequestTrace {
     }
 }
 
-/// Whether a path is one that AWS documents for all: that of the SSO portal, SSO OIDC, sign-in or the metadata service.
+/// Whether a path is documented by AWS and contains no secret: SSO portal, SSO OIDC, sign-in or metadata service.
 fn is_public(path: &str) -> bool {
     ["/federation/", "/token", "/v1/token", "/latest/"].iter().any(|start| path.starts_with(start))
 }

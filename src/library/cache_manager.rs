@@ -11,8 +11,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// The one handle of this process. What a program shares between its threads cannot be handed down by a caller that
-/// it does not have: this is the only thing here that is found and not given.
+/// The handle of this process. It is global, because the threads of a program have no common caller that could pass
+/// it.
 static SHARED: Mutex<Option<CacheManager>> = Mutex::new(None);
 
 /// A handle on the cache. Clones are the same handle; it may be used from any thread.
@@ -23,11 +23,11 @@ pub struct CacheManager {
 
 pub(super) struct Inner {
     pub(super) app: RwLock<Arc<App>>,
-    /// What the configuration is made from, with what was configured through the handle.
+    /// The input of the configuration, including what the program configured.
     pub(super) sources: Mutex<Sources>,
     pub(super) counters: Counters,
     pub(super) uses: EntryUses,
-    /// What the breaker's mark was when it was last kept for other processes.
+    /// The state of the breaker when it was last stored for other processes.
     pub(super) mark: Mutex<PersistedBreaker>,
 }
 
@@ -52,7 +52,7 @@ impl CacheManager {
         Ok(shared.insert(cache).clone())
     }
 
-    /// A handle of its own, for another configuration than that of the process.
+    /// A separate handle with another configuration.
     pub fn open(sources: Sources) -> Result<CacheManager, LibraryError> {
         let app = App::new(config::load(&sources)?, None)?;
         let mark = Mutex::new(BreakerMemory::new(&app).current());
@@ -96,7 +96,7 @@ impl CacheManager {
         self.inner.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends an operation: a fault is counted and logged, and what the breaker learned is kept for other processes.
+    /// Ends an operation: counts and logs a fault, and stores the state of the breaker for other processes.
     pub(super) fn ended<T>(&self, app: &App, done: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(fault) = &done
             && !matches!(fault, StoreError::BreakerOpen | StoreError::StoringPaused | StoreError::Output(_))
@@ -108,19 +108,19 @@ impl CacheManager {
         done
     }
 
-    /// Keeps what the breaker learned, when that is something new.
+    /// Stores the state of the breaker if it has changed.
     pub(super) fn keep_mark(&self, app: &App) {
         let now = BreakerMemory::new(app).current();
         let mut kept = self.inner.mark.lock().unwrap_or_else(PoisonError::into_inner);
         if *kept != now && !app.is_memory() {
             *kept = now;
-            // Not keeping it costs the next process the same timeout, nothing else.
+            // If it is not stored, the next process only waits for the same timeout.
             let _ = app.state().set_breaker(app.cache_dir(), now, app.clock().now());
         }
     }
 }
 
-/// The cache to use now; `None` while it is disabled. The switch is read each time: it may be turned at any moment.
+/// The cache to use; `None` while it is disabled. The kill switch is read each time.
 pub(super) fn in_use(app: &App) -> Result<Option<Cache>, StoreError> {
     if KillSwitch::new(app).disabled_now().is_some() {
         return Ok(None);

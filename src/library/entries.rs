@@ -1,7 +1,6 @@
-//! Storing and finding: get, set, exists, update, one by one and many at once.
+//! Reads and writes entries: get, set, exists, update, one or many.
 //!
-//! Values are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction,
-//! whoever else updates.
+//! Values are JSON. A read is a hit or a miss in any state of the cache. An update is one transaction.
 
 use crate::app::{App, AwsAccount, KillSwitch};
 use crate::cache::{BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put, ReadOptions};
@@ -22,19 +21,19 @@ pub struct PutItem<T> {
     pub key: String,
     /// Its value.
     pub value: T,
-    /// How long it is fresh; `None` as long as the configuration says.
+    /// The TTL; `None` for the configured one.
     pub ttl: Option<Duration>,
 }
 
 impl CacheManager {
-    /// The value under `key`; `None` when it is not there, past its time or of no use. It is an error when it is there and
-    /// is no `T`: ask for a `serde_json::Value` to take whatever there is.
+    /// The value under `key`; `None` if it is absent, expired or unusable. If the value is no `T`, the result is an
+    /// error: use `serde_json::Value` to accept any value.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, LibraryError> {
         let key = parse(key)?;
         self.find(&key).map(|bytes| value(&key, &bytes)).transpose()
     }
 
-    /// Whether there is something under `key` that a get would find. Counts as no lookup.
+    /// Whether a get would find a value under `key`. It does not count as a lookup.
     pub fn exists(&self, key: &str) -> Result<bool, LibraryError> {
         let key = parse(key)?;
         let app = self.app();
@@ -45,13 +44,13 @@ impl CacheManager {
         Ok(self.ended(&app, found).unwrap_or(false))
     }
 
-    /// Stores a value for as long as the configuration says. `false` when nothing is stored now: the cache is disabled, its
-    /// breaker is open, or a change of what the key stands for is under way.
+    /// Stores a value with the configured TTL. `false` if nothing is stored: the cache is disabled, its breaker is
+    /// open, or a change that affects the key is in progress.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<bool, LibraryError> {
         Ok(self.keep(&[put(key, value, None)?])?.stored == 1)
     }
 
-    /// The same for a time of its own, whatever is configured.
+    /// Stores a value with this TTL.
     pub fn set_with_ttl<T: Serialize + ?Sized>(
         &self,
         key: &str,
@@ -61,9 +60,9 @@ impl CacheManager {
         Ok(self.keep(&[put(key, value, Some(ttl))?])?.stored == 1)
     }
 
-    /// Replaces the value under `key` by what `change` makes of it, and gives the new one. It is one transaction: of many
-    /// threads and processes that count up, none is lost. `change` gets `None` where there is nothing; it must be quick,
-    /// must not use the cache, and may be called again when another thread was faster.
+    /// Replaces the value under `key` by the result of `change`, and returns it. It is one transaction: concurrent updates of
+    /// threads and processes are all applied. `change` gets `None` if there is no value. It must be quick, must not use the
+    /// cache, and may be called again if another thread was faster.
     ///
     /// ```
     /// # use awsideman::library::CacheManager;
@@ -85,7 +84,7 @@ impl CacheManager {
         self.change(key, None, change)
     }
 
-    /// The same for a time of its own, from now on.
+    /// The same with this TTL, from now on.
     pub fn update_with_ttl<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
@@ -100,7 +99,8 @@ impl CacheManager {
         keys.iter().map(|key| self.get(key)).collect()
     }
 
-    /// Stores all of them in one transaction; the counts tell how many were kept out, as [`CacheManager::set`] says.
+    /// Stores all of them in one transaction. The counts include entries that were not stored, as with
+    /// [`CacheManager::set`].
     pub fn put_many<T: Serialize>(&self, items: &[PutItem<T>]) -> Result<Stored, LibraryError> {
         let puts: Result<Vec<Put>, LibraryError> =
             items.iter().map(|item| put(&item.key, &item.value, item.ttl)).collect();
@@ -190,7 +190,7 @@ impl CacheManager {
     }
 }
 
-/// Where something under `key` may lie: with what programs store, and with what AWS answered to this profile.
+/// The namespaces that may contain `key`: entries of programs, and answers of AWS to this profile.
 fn spaces(app: &App, cache: &Cache, key: &Key) -> impl Iterator<Item = String> {
     let of_aws =
         (key.resource() != Resource::Custom).then(|| AwsAccount::new(app).selection().remembered(cache)).flatten();

@@ -1,51 +1,51 @@
-//! What can go wrong for a program that uses the cache.
+//! Errors of the library.
 //!
-//! A miss is never one of them, and nor is a cache that does not work while something is read.
+//! A miss is not an error, and neither is a cache fault during a read.
 
 use crate::app::AppError;
 use crate::cache::CacheError;
 use crate::config::ConfigError;
 use crate::store::StoreError;
 
-/// A fault, or a use that cannot be.
+/// A fault of the cache or an invalid argument.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// The configuration of awsideman is not sound, or what was configured does not fit it.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A key that cannot be one.
+    /// The key is invalid.
     #[error(transparent)]
     Key(CacheError),
-    /// The cache did not do what was asked of it.
+    /// The operation failed.
     #[error(transparent)]
     Cache(#[from] AppError),
-    /// A value that is no JSON, or an entry that is no such value.
+    /// A value that cannot be serialized, or an entry of another type.
     #[error("the entry `{key}` is not of this type: {source}")]
     Value {
         /// The key.
         key: String,
-        /// What does not fit.
+        /// The reason.
         source: serde_json::Error,
     },
-    /// A word that is none of those that are understood.
+    /// An unknown word.
     #[error("`{word}` is not {what}; {hint}")]
     Word {
-        /// What was given.
+        /// The word.
         word: String,
-        /// What it should have been.
+        /// The expected kind of word.
         what: &'static str,
-        /// What would be understood.
+        /// The accepted words.
         hint: String,
     },
-    /// The cache is disabled, and nothing can be changed in it.
+    /// The cache is disabled, so the entry cannot be changed.
     #[error("the cache is disabled by {by}: `{key}` was not changed")]
     Disabled {
         /// The key.
         key: String,
-        /// Who disabled it.
+        /// The setting or user that disabled it.
         by: String,
     },
-    /// A change of what the key stands for is under way, or has only just ended.
+    /// A change in AWS that affects the key is in progress, or has just ended.
     #[error("a change of `{key}` in AWS is under way, nothing is stored for it; try again in a moment")]
     ChangeUnderWay {
         /// The key.

@@ -1,13 +1,13 @@
-//! Keys as the original key builder made them.
+//! Keys as the key builder of the original Python tool.
 //!
-//! The same parameters in any order give the same key, and others another one.
+//! Guarantee: the same parameters in any order give the same key, and other parameters another one.
 
 use crate::cache::Key;
 use crate::library::error::LibraryError;
 use crate::model::Resource;
 use serde::Serialize;
 
-/// The key of what `operation` on `identifier` gives with these parameters, all of those that shape the answer.
+/// The key of the answer to `operation` on `identifier` with these parameters.
 ///
 /// ```
 /// use awsideman::library::build_key;

@@ -1,7 +1,6 @@
-//! Keeping the cache in order, and knowing how it is.
+//! Maintenance and statistics.
 //!
-//! A call here is the command: it removes what the command removes, judges as it judges and counts what it counts;
-//! the figures of [`Stats`] alone are of this process.
+//! Each call does what the command of the same name does. Only the figures of [`Stats`] are those of this process.
 
 use crate::app::{App, AppError, BreakerMemory, HealthInputs, Invalidator, Maintenance, StoreStack};
 use crate::cache::Operation;
@@ -13,20 +12,20 @@ use crate::state::PersistedBreaker;
 use crate::store::Swept;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How the handle has been doing, and what the store holds.
+/// The statistics of the handle and its store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stats {
-    /// Hits in percent of lookups through this handle; 100 when there were none.
+    /// Hits in percent of lookups through this handle; 100 without lookups.
     pub hit_rate_percentage: f64,
-    /// Lookups that found something.
+    /// Lookups with a value.
     pub hit_count: u64,
-    /// Lookups that found nothing; faults count among them.
+    /// Lookups without a value, including faults.
     pub miss_count: u64,
-    /// Operations that failed for a fault of the cache.
+    /// Operations that failed with a fault of the cache.
     pub error_count: u64,
-    /// Entries that the store holds, whoever stored them; 0 when it cannot be read.
+    /// The entries in the store, of all processes; 0 if it cannot be read.
     pub total_entries: u64,
-    /// Bytes that they take.
+    /// Their size in bytes.
     pub memory_usage_bytes: u64,
     /// The circuit breaker.
     pub circuit_breaker: PersistedBreaker,
@@ -39,8 +38,8 @@ impl CacheManager {
         app.configured(app.loaded().clone())
     }
 
-    /// Figures of this handle and of the store. Those of all commands on this host, over a window, are in
-    /// `awsideman cache status`, and [`CacheManager::health`] judges by them.
+    /// The statistics of this handle and of the store. Those of all commands on this host are in `awsideman cache
+    /// status`, and [`CacheManager::health`] uses them.
     pub fn stats(&self) -> Stats {
         let app = self.app();
         let size = StoreStack::new(&app).size();
@@ -59,18 +58,19 @@ impl CacheManager {
         }
     }
 
-    /// The circuit breaker: its state in the words `CLOSED`, `OPEN` and `HALF_OPEN`, failures in a row, and when the last
-    /// one was. While it is open the store is left alone, and every lookup is a miss.
+    /// The circuit breaker: its state `CLOSED`, `OPEN` or `HALF_OPEN`, its consecutive failures and the last one.
+    /// While it is open the store is not used, and every lookup is a miss.
     pub fn circuit_breaker(&self) -> PersistedBreaker {
         BreakerMemory::new(&self.app()).current()
     }
 
-    /// Whether the cache of this host is healthy, and what is not: the verdict of `awsideman cache health`.
+    /// The health report of this host's cache, as in `awsideman cache health`.
     pub fn health(&self) -> Result<HealthReport, LibraryError> {
+        // The configuration and the kill switch are read again.
         Ok(HealthInputs::new(&self.app_now()?).measure().health)
     }
 
-    /// Removes what is past its time, as `awsideman cache cleanup` does.
+    /// Deletes expired entries, as `awsideman cache cleanup` does.
     pub fn cleanup_expired(&self) -> Result<Swept, LibraryError> {
         let app = self.app();
         let swept = Maintenance::new(&app).cleanup(false);
@@ -78,8 +78,8 @@ impl CacheManager {
         Ok(swept?)
     }
 
-    /// Holds the store to its limits, down to the low-water mark, least recently used first, as
-    /// `awsideman cache enforce-limits` does.
+    /// Enforces the limits of the store, down to the low-water mark, least recently used first, as `awsideman cache
+    /// enforce-limits` does.
     pub fn enforce_limits(&self) -> Result<Swept, LibraryError> {
         let app = self.app();
         self.inner.uses.flush(app.store()?.as_ref());
@@ -88,8 +88,8 @@ impl CacheManager {
         Ok(swept?)
     }
 
-    /// Removes what `operation` on the thing with this id has made false, as `awsideman cache invalidate` does, and gives how
-    /// many entries that were. It works while the cache is disabled and behind an open breaker too.
+    /// Invalidates the entries that `operation` on the resource with this id affects, as `awsideman cache invalidate` does, and
+    /// returns their number. It works while the cache is disabled and while the breaker is open.
     ///
     /// ```
     /// # use awsideman::library::CacheManager;

@@ -1,8 +1,7 @@
-//! The cache for other programs: one shared handle, with the words of the original Python tool.
+//! The cache for other programs: one shared handle, with the API of the original Python tool.
 //!
-//! The cache is the one that `awsideman` itself uses on this host, with its switch, its breaker, its limits and its
-//! coherence; what a program stores is never given as an answer of AWS, and what AWS answered a program can read
-//! but not replace.
+//! It is the cache of `awsideman` on this host, with its kill switch, breaker, limits and coherence. Entries of a program are
+//! never served as answers of AWS. A program can read answers of AWS and cannot replace them.
 //!
 //! # Example
 //!
@@ -25,15 +24,15 @@
 //! # }
 //! ```
 //!
-//! # What a program must know
+//! # Guarantees
 //!
-//! - *Faults.* A read never fails because the cache does: it is a miss, counted and logged. What stores says so. The log
-//!   lines (`CacheError ...`) go to whatever `tracing` subscriber the program has; this library sets none.
-//! - *Keys.* What a program stores lies in a space of its own (`custom` in `awsideman cache status --detailed`) under any
-//!   key; a read under a key of AWS (`user:list:all`) finds what the program stored there, and else what AWS answered to
-//!   this profile, if that is cached. AWS is never asked.
+//! - *Faults.* A cache fault during a read is a miss, counted and logged. A write returns the fault. The log lines
+//!   (`CacheError ...`) go to the `tracing` subscriber of the program; this library sets none.
+//! - *Keys.* Entries of programs are in a separate namespace (`custom` in `awsideman cache status --detailed`) under any key.
+//!   A read under a key of AWS (`user:list:all`) returns the entry of the program, or else the cached answer of AWS to this
+//!   profile. AWS is never called.
 //! - *Changes.* `awsideman user update`, `awsideman cache invalidate` and
-//!   [`CacheManager::invalidate_for_operation`] remove what they make false from both.
+//!   [`CacheManager::invalidate_for_operation`] remove the affected entries from both.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/library.md")]

@@ -1,7 +1,7 @@
-//! Configuring the handle from the program: over the files and variables, for this process alone.
+//! Configures the handle of this process, in addition to files and variables.
 //!
-//! A value that is not accepted changes nothing; an accepted one acts at once, for every thread that has the
-//! handle, and for no other process.
+//! An invalid value changes nothing. A valid one is effective immediately for all threads that share the handle, and
+//! for no other process.
 
 use crate::config;
 use crate::library::cache_manager::CacheManager;
@@ -10,21 +10,21 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 impl CacheManager {
-    /// How long entries live for which nothing more precise is configured (15 minutes). A shorter time acts at once, also
-    /// on what is held; what was stored for a time of its own keeps it.
+    /// The TTL of entries without a more specific one (15 minutes by default). A shorter TTL applies to stored
+    /// entries immediately; entries with an explicit TTL keep it.
     pub fn set_default_ttl(&self, ttl: Duration) -> Result<(), LibraryError> {
         self.configure(&[("cache.default_ttl", seconds(ttl))])
     }
 
-    /// The same for one operation (`user:list`) or all of a resource (`user`), which wins over the default.
+    /// The TTL of one operation (`user:list`) or of a resource (`user`), which takes precedence over the default.
     pub fn set_ttl(&self, operation: &str, ttl: Duration) -> Result<(), LibraryError> {
         let name = if operation.contains(':') { format!("\"{operation}\"") } else { operation.to_owned() };
         self.configure(&[(&format!("cache.ttl.{name}"), seconds(ttl))])
     }
 
-    /// Where this process keeps entries: `"disk"`, shared with every process of the host, or `"memory"`, its own; how many
-    /// at most (0 is no limit); and what goes when there are more: `"lru"`, the least recently used. What the store before
-    /// held in memory is gone.
+    /// The storage of this process: `"disk"`, shared with the processes of the host, or `"memory"`; the most entries
+    /// (0 is no limit); and the eviction policy: `"lru"`, least recently used first. Entries in memory before are
+    /// dropped.
     pub fn configure_storage(
         &self,
         backend: &str,
@@ -38,7 +38,8 @@ impl CacheManager {
         ])
     }
 
-    /// After so many failures in a row the store is left alone, and after so long one operation may try it again.
+    /// The number of consecutive failures that open the breaker, and the time after which one operation tests
+    /// recovery.
     pub fn configure_circuit_breaker(
         &self,
         failure_threshold: u32,
@@ -50,7 +51,7 @@ impl CacheManager {
         ])
     }
 
-    /// Sets configuration keys as flags do; `config/default.toml` has their names and what they accept.
+    /// Sets configuration keys as flags do; `config/default.toml` has their names and values.
     fn configure(&self, values: &[(&str, String)]) -> Result<(), LibraryError> {
         let mut sources = self.sources();
         let mut wanted = sources.clone();
@@ -65,7 +66,7 @@ impl CacheManager {
     }
 }
 
-/// As the configuration takes it; what is no whole number of seconds is written as one of milliseconds.
+/// The time as the configuration accepts it: in milliseconds if it is not a whole number of seconds.
 fn seconds(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{}s", time.as_secs()) } else { format!("{}ms", time.as_millis()) }
 }

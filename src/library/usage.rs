@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// So many uses are gathered before the store is told of them.
+/// The number of uses that are collected before they are reported to the store.
 const USES: usize = 1_000;
 
 /// When entries were last used, until the store records it.
@@ -30,7 +30,7 @@ impl EntryUses {
     }
 }
 
-/// What was looked up through a handle.
+/// The lookups of a handle.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) hits: AtomicU64,

@@ -1,8 +1,8 @@
-//! The log: faults of the cache and what jobs did, as lines in one file that rotates itself.
+//! The log file: faults of the cache and runs of jobs, with rotation.
 //!
-//! A log that cannot be written never fails or slows a command noticeably; a line is one write, so that lines of
-//! several processes never mix; the file may be renamed at any time (logrotate), since it is opened for each line;
-//! it is readable by its owner (or group) alone, and holds ids, not names.
+//! Guarantee: a failed write never fails a command. A line is one write, so lines of several processes do not mix.
+//! The file is opened for each line, so it may be renamed at any time (logrotate). Only its owner or group can read
+//! it, and it contains ids instead of names.
 
 use crate::clock::{self, Clock, SystemClock};
 use crate::lock::{self, Guard};
@@ -20,41 +20,40 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-/// A file of this many bytes is set aside.
+/// The size in bytes at which a file is rotated.
 const LARGEST: u64 = 10 * 1024 * 1024;
-/// How many files that were set aside are kept.
+/// The number of rotated files that are kept.
 const KEPT: u32 = 5;
 
-/// How lines look.
+/// The format of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineFormat {
     /// For people and grep.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Where and how.
+/// The settings of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// The file.
     pub path: PathBuf,
-    /// The directory of ours that it is in, made when it is absent; `None` for a file elsewhere.
+    /// Its directory, created if it is absent; `None` for a file elsewhere.
     pub directory: Option<PathBuf>,
-    /// Whether the file is created by the first command, before its first line: the log of the host, which runbooks
-    /// search by its name, and `grep` fails on a file that does not exist.
+    /// Whether the first command creates the file before its first line. This is for the log of the host: runbooks
+    /// `grep` it by name, which fails if it does not exist.
     pub create: bool,
-    /// Who may read it.
+    /// The permissions of the file.
     pub access: Access,
-    /// The least that is written: `error`, `warn`, `info`, `debug`; `off` writes nothing.
+    /// The log level: `error`, `warn`, `info`, `debug`; `off` writes nothing.
     pub level: LevelFilter,
-    /// How lines look.
+    /// The format of lines.
     pub format: LineFormat,
 }
 
-/// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line,
-/// except for a file to [`LogSettings::create`].
-/// `live` is the output while the command runs.
+/// Starts the log of this process; later calls have no effect. Nothing is opened before the first line, except for a
+/// file to [`LogSettings::create`]. `live` is the output while the command runs.
 pub fn begin(settings: LogSettings, live: Option<LiveOutput>) {
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
     if settings.level != LevelFilter::OFF {
@@ -73,11 +72,12 @@ pub fn begin(settings: LogSettings, live: Option<LiveOutput>) {
 fn file_layer(settings: LogSettings) -> Box<dyn Layer<Registry> + Send + Sync> {
     let (level, format) = (settings.level, settings.format);
     if settings.create && !settings.path.exists() {
-        // A log that cannot be written does not fail the command.
+        // A failure does not fail the command.
         let _ = place::open(&settings.path, settings.access);
     }
     let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(LogFile(settings));
-    // Other crates may log names and paths: their important events are logged again here.
+    // Other crates may log names and paths, so their events are left out; this program logs the important ones
+    // itself.
     let ours = filter_fn(move |line| {
         *line.level() <= level && line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
     })
@@ -98,10 +98,10 @@ impl FormatTime for Utc {
     }
 }
 
-/// The file, opened anew for each line.
+/// The file, opened for each line.
 struct LogFile(LogSettings);
 
-/// A line being made; written whole when it is done.
+/// A line that is written as a whole when it is complete.
 struct LogLine<'a> {
     settings: &'a LogSettings,
     bytes: Vec<u8>,
@@ -129,19 +129,19 @@ impl Write for LogLine<'_> {
 impl Drop for LogLine<'_> {
     fn drop(&mut self) {
         let LogSettings { path, directory, access, .. } = self.settings;
-        // There is nowhere to say that nothing can be said.
+        // A failure cannot be reported anywhere.
         let made = directory.as_ref().map(|directory| secure_fs::directory(directory, *access)).transpose();
         let _ = made.map(|_| append(path, *access, &self.bytes, LARGEST));
     }
 }
 
-/// Appends a line, setting the file aside first when it has grown too long.
+/// Appends a line, and rotates the file first if it is too large.
 fn append(path: &Path, access: Access, line: &[u8], largest: u64) -> io::Result<()> {
     let (mut file, rotated) = place::open(path, access)?;
     if let Some(path) = rotated
         && file.metadata()?.len() >= largest
     {
-        // Of several processes that find it too long one sets it aside; the others find a new one.
+        // Of several processes one rotates the file; the others open the new one.
         if matches!(lock::try_exclusive(&file, Guard::Log), Ok(true)) && is_at(&path, &file) {
             rotate(&path)?;
         }

@@ -11,22 +11,22 @@ use tracing_subscriber::layer::{Context, Layer};
 
 /// The target of events about waits.
 pub const WAITS: &str = "awsideman::waits";
-/// While requests end, nothing is waited for.
+/// While requests end at this rate, nothing waits.
 const MOVING: Duration = Duration::from_secs(2);
-/// A wait that lasts is printed again this often.
+/// An ongoing wait is printed again at this interval.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Prints a line.
 pub type Print = Box<dyn Fn(&str) + Send + Sync>;
 
-/// What is printed while a command runs, besides the locks that it did not get.
+/// The kinds of output while a command runs, in addition to failed locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shows {
     /// Each request to AWS.
     pub requests: bool,
-    /// What is waited for.
+    /// Waits.
     pub waits: bool,
-    /// Processes that are waited for.
+    /// Waits for other processes.
     pub processes: bool,
 }
 
@@ -49,7 +49,7 @@ impl LiveOutput {
         LiveOutput { shows, print, state: Mutex::default() }
     }
 
-    /// Whether an event is one of those that are printed.
+    /// Whether an event is printed.
     pub(super) fn takes(shows: Shows, event: &Metadata<'_>) -> bool {
         match event.target() {
             LOCKS => *event.level() <= Level::WARN || (shows.processes && *event.level() <= Level::INFO),

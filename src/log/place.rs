@@ -1,4 +1,5 @@
-//! The file that a log line goes to: a symbolic link is followed if root or this user made it, a device is written to.
+//! Resolves the path of the log: a symbolic link is followed if root or this user made it, and a device is written
+//! to.
 
 use crate::secure_fs;
 use crate::secure_fs::Access;
@@ -10,10 +11,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// More links in a row than this are a cycle.
+/// The most links in a row; more are a cycle.
 const MOST_LINKS: usize = 8;
 
-/// Opens the file of the log to append to it; the path is the one to rotate, `None` for a device.
+/// Opens the log to append to it. The path is the one to rotate, `None` for a device.
 pub(super) fn open(path: &Path, access: Access) -> io::Result<(File, Option<PathBuf>)> {
     if ["/dev/", "/proc/"].iter().any(|folder| path.starts_with(folder)) {
         let device = OpenOptions::new().append(true).custom_flags(bounded::unblocking()).open(path)?;
@@ -24,7 +25,7 @@ pub(super) fn open(path: &Path, access: Access) -> io::Result<(File, Option<Path
     Ok((file, Some(path)))
 }
 
-/// Why nothing can be logged in `path`; `None` if the log works or is made when it is needed. Changes nothing.
+/// The reason why nothing can be logged in `path`; `None` if the log works or can be created. Changes nothing.
 pub fn problem(path: &Path) -> Option<String> {
     let shown = path.display();
     if ["/dev/", "/proc/"].iter().any(|folder| path.starts_with(folder)) {
@@ -50,7 +51,7 @@ pub fn problem(path: &Path) -> Option<String> {
     }
 }
 
-/// The file behind links that root or this user made.
+/// The target of links that root or this user made.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let us = rustix::process::geteuid().as_raw();
     let mut path = path.to_owned();

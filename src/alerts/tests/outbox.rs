@@ -251,7 +251,7 @@ fn a_webhook_that_cannot_be_used_is_named_with_its_key_and_its_url_never_shown()
     for (webhook, words) in [
         (nothing.clone(), "alerts.webhook.url_file: no URL is given"),
         (with("hooks.example.com/s3cret"), "alerts.webhook.url: it is not an http"),
-        (with("http://hooks.example.com/s3cret"), "alerts.webhook.url: http would send what is secret in it to hooks"),
+        (with("http://hooks.example.com/s3cret"), "alerts.webhook.url: http would send its secret part to hooks"),
         (with("https://a/s3cret\r\nHost: b"), "alerts.webhook.url: the variable does not hold one line"),
         (
             config::Webhook { ca_file: Some(file.clone()), ..with("https://hooks.example.com/s3cret") },

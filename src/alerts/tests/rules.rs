@@ -209,7 +209,7 @@ fn a_disabled_cache_mutes_the_hit_rate_and_every_message_says_that_it_is_disable
     let run = JobPass { disabled, ..run(&findings, AlertWhen::OnChange) };
     let mail = observe(&mut desk.database, &run, &desk.settings, 6 * MINUTE).unwrap().mail.unwrap();
     assert!(mail.body.contains("Disabled: the cache is disabled until noon by ann: INC-7\n"), "{}", mail.body);
-    assert!(mail.body.contains("Suppressed:\n- hit_rate is bad\n  comes with disabled\n"), "{}", mail.body);
+    assert!(mail.body.contains("Suppressed:\n- hit_rate is bad\n  inhibited by disabled\n"), "{}", mail.body);
     assert_eq!(plain(&mut desk, 7, &[bad("hit_rate")]), "!hit_rate", "enabled again");
 }
 

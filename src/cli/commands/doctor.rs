@@ -27,7 +27,7 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
     }
     let mut problems = load_leniently(&sources(globals)).1;
     // A sandbox needs no home.
-    problems.retain(|problem| !(problem.is_for_want_of_a_home() && globals.sandbox.is_some()));
+    problems.retain(|problem| !(problem.is_missing_home() && globals.sandbox.is_some()));
     let session = Session::open(globals, Need::Anything, output)?;
     let checks = session.wait(Doctor::new(&session.app).examine(problems))?;
     let lines: Vec<CheckLine> = checks.into_iter().map(CheckLine::from).collect();

@@ -1,6 +1,6 @@
-//! The folder of job files, or the jobs that are compiled in.
+//! Loads the job files of a directory, or the compiled-in jobs.
 //!
-//! The jobs come in the order of their files' names, no two have one name, and every mistake of every file is told.
+//! Guarantee: jobs have the order of their file names and unique names. All problems of all files are reported.
 
 use crate::config::diagnostic::ConfigError;
 use crate::config::diagnostic::Problem;
@@ -14,7 +14,7 @@ use crate::secure_fs::bounded;
 use std::io;
 use std::path::Path;
 
-/// The jobs of the source's folder `jobs/`: file name and text, in order.
+/// The compiled-in files of `jobs/`: file name and text, in order.
 pub const SHIPPED_JOBS: [(&str, &str); 8] = [
     ("05-recover.toml", include_str!("../../../jobs/05-recover.toml")),
     ("10-warm.toml", include_str!("../../../jobs/10-warm.toml")),
@@ -29,21 +29,20 @@ pub const SHIPPED_JOBS: [(&str, &str); 8] = [
 /// A job file that cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// The job's name where the file says it, else the file's without number and ending.
+    /// The job's name from the file, or the file name without number and extension.
     pub name: String,
-    /// Everything that is wrong with the file; never empty.
+    /// The problems of the file; never empty.
     pub problems: Vec<Problem>,
 }
 
-/// The jobs of every `*.toml` in `folder`, or without a folder the shipped ones.
+/// The jobs of every `*.toml` in `folder`; without a folder, the compiled-in ones.
 pub fn load_jobs(folder: Option<&Path>) -> Result<Vec<Job>, ConfigError> {
     let (jobs, broken) = read_jobs(folder)?;
     let problems: Vec<Problem> = broken.into_iter().flat_map(|broken| broken.problems).collect();
     if problems.is_empty() { Ok(jobs) } else { Err(ConfigError { problems }) }
 }
 
-/// The same where one broken file shall not stop the others: the jobs that are sound, and the files that are not. Of
-/// two jobs with one name the first is sound.
+/// Loads the valid jobs, and lists the broken files. Of two jobs with one name the first is valid.
 pub fn read_jobs(folder: Option<&Path>) -> Result<(Vec<Job>, Vec<Broken>), ConfigError> {
     let (mut jobs, mut broken) = (Vec::new(), Vec::new());
     for (origin, text) in texts(folder)? {
@@ -111,7 +110,7 @@ fn twin(job: &Job, earlier: &[Job]) -> Option<Problem> {
     })
 }
 
-/// One line for each resource that an enabled warm cannot keep inside its TTL, because it runs too seldom.
+/// One line for each resource whose TTL is shorter than the interval of the enabled warm that refreshes it.
 pub fn schedule_warnings(jobs: &[Job], ttls: &Ttls) -> Vec<String> {
     let mut warnings = Vec::new();
     for job in jobs.iter().filter(|job| job.enabled) {

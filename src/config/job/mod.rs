@@ -1,6 +1,6 @@
-//! The shape of a checked job.
+//! A checked job.
 //!
-//! What stands here can be run; every mistake was found while reading, with its file and key.
+//! Guarantee: it can run. Problems were reported with file and key when it was read.
 
 pub(crate) mod load;
 pub(crate) mod parse;
@@ -20,76 +20,76 @@ pub struct Job {
     pub origin: String,
     /// One sentence for `jobs list`.
     pub description: String,
-    /// A job that is not enabled runs only by name.
+    /// A disabled job runs only on request.
     pub enabled: bool,
-    /// What it does.
+    /// Its kind.
     pub kind: JobKind,
-    /// When it is due.
+    /// Its schedule.
     pub schedule: Schedule,
-    /// At most this much later, stable for each host and job.
+    /// The largest delay, stable for each host and job.
     pub jitter: Duration,
-    /// It is stopped after this.
+    /// The run is stopped after this time.
     pub timeout: Duration,
-    /// What happens when it is due and still runs.
+    /// The policy if it is due while it still runs.
     pub overlap: Overlap,
-    /// What happens with occurrences that nobody was there for.
+    /// The policy for occurrences without an active runner.
     pub catch_up: CatchUp,
-    /// An occurrence older than this is missed; zero: never.
+    /// An older occurrence is missed; zero is no limit.
     pub start_deadline: Duration,
-    /// How often a retryable failure is tried again.
+    /// The retries of a retryable failure.
     pub retry: Retry,
-    /// When it mails.
+    /// When it sends mail.
     pub alert: AlertWhen,
-    /// The AWS profiles it runs for; empty: the one in use.
+    /// The AWS profiles it runs for; empty for the current one.
     pub profiles: Vec<String>,
-    /// URLs of its own to call when a run begins and ends; those of `[alerts.ping]` serve for what it does not name.
+    /// The ping URLs of this job; those of `[alerts.ping]` are the default.
     pub ping: JobPing,
 }
 
 /// `[ping]` of a job file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobPing {
-    /// Called when a run begins.
+    /// Called when a run starts.
     pub start: Option<Secret>,
-    /// Called when it ended well.
+    /// Called when a run succeeds.
     pub success: Option<Secret>,
-    /// Called when it did not.
+    /// Called when a run fails.
     pub failure: Option<Secret>,
 }
 
-/// What a job does, with the settings of its kind.
+/// The kind of a job, with its settings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobKind {
-    /// Fills the cache with what would expire before the next run.
+    /// Refreshes entries that expire before the next run.
     Warm {
-        /// What to warm, in this order.
+        /// The targets, in order.
         resources: Vec<WarmTarget>,
-        /// The most calls it may spend; 0 is no limit.
+        /// The most calls; 0 is no limit.
         budget: u64,
     },
-    /// Drops expired entries.
+    /// Deletes expired entries.
     Cleanup,
-    /// Holds the cache to its limits.
+    /// Enforces the limits of the cache.
     EnforceLimits,
-    /// Judges the cache and mails what changed.
+    /// Runs the health checks and mails changes.
     HealthCheck,
-    /// Mails how the cache does and what changed since the last such mail.
+    /// Mails a summary of the cache and the changes since the last one.
     Digest,
-    /// Compares stored answers with AWS and says how many are wrong.
+    /// Compares stored answers with AWS and counts wrong ones.
     Verify {
-        /// The most calls it may spend.
+        /// The most calls.
         budget: u64,
     },
-    /// Begins a new cache when the present one is damaged.
+    /// Creates a new cache if the current one is damaged.
     Recover,
 }
 
 impl JobKind {
-    /// Every word that a job file may name.
+    /// Every kind in job files.
     pub const WORDS: [&'static str; 7] =
         ["warm", "cleanup", "enforce-limits", "health-check", "digest", "verify", "recover"];
 
-    /// The word in the job file.
+    /// The kind as written in a job file.
     pub fn as_str(&self) -> &'static str {
         match self {
             JobKind::Warm { .. } => "warm",
@@ -102,36 +102,36 @@ impl JobKind {
         }
     }
 
-    /// Whether its runs say of the cache what is well and what is not.
+    /// Whether its runs evaluate the health of the cache.
     pub fn judges(&self) -> bool {
         matches!(self, JobKind::HealthCheck | JobKind::Verify { .. } | JobKind::Recover)
     }
 
-    /// Whether it asks AWS for longer than a moment.
+    /// Whether it makes many AWS calls.
     pub fn is_long(&self) -> bool {
         matches!(self, JobKind::Warm { .. } | JobKind::Verify { .. })
     }
 }
 
-/// What can be warmed.
+/// A target of a warm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WarmTarget {
-    /// The user list, and with it every user.
+    /// The user list and every user.
     Users,
-    /// The group list, and with it every group.
+    /// The group list and every group.
     Groups,
-    /// Who is in which group.
+    /// The memberships of every group.
     Memberships,
     /// All permission sets.
     PermissionSets,
     /// The accounts of the organization.
     Accounts,
-    /// Who has which permission set where.
+    /// The assignments of every account.
     Assignments,
 }
 
 impl WarmTarget {
-    /// Everything, in the order in which one helps the next.
+    /// Every target, in dependency order.
     pub const ALL: [WarmTarget; 6] = [
         WarmTarget::Users,
         WarmTarget::Groups,
@@ -141,7 +141,7 @@ impl WarmTarget {
         WarmTarget::Assignments,
     ];
 
-    /// The word in job files and on the command line.
+    /// The name in job files and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             WarmTarget::Users => "users",
@@ -153,13 +153,13 @@ impl WarmTarget {
         }
     }
 
-    /// Singular or plural, dashes or underscores.
+    /// Parses singular or plural, dashes or underscores.
     pub fn parse(word: &str) -> Option<WarmTarget> {
         let plain = word.trim().to_ascii_lowercase().replace('_', "-");
         WarmTarget::ALL.into_iter().find(|t| t.as_str() == plain || t.as_str().strip_suffix('s') == Some(&plain))
     }
 
-    /// The resource and operation whose TTL bounds how often it must be warmed.
+    /// The resource and operation whose TTL limits the interval of its warms.
     pub fn governs(self) -> (Resource, &'static str) {
         match self {
             WarmTarget::Users => (Resource::User, "list"),
@@ -172,46 +172,46 @@ impl WarmTarget {
     }
 }
 
-/// What happens when a job is due and still runs.
+/// The policy if a job is due while it still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlap {
-    /// The new occurrence is skipped, and that is recorded.
+    /// The occurrence is skipped and recorded.
     Forbid,
     /// One occurrence waits.
     QueueOne,
-    /// The running one is stopped.
+    /// The ongoing run is stopped.
     Replace,
 }
 
-/// What happens with occurrences that nobody was there for.
+/// The policy for occurrences without an active runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatchUp {
     /// They are recorded as missed.
     None,
     /// The latest runs, the others are recorded as missed.
     Latest,
-    /// At most `limit` of those within `window` run.
+    /// At most `limit` occurrences within `window` run.
     All {
-        /// How many.
+        /// The most occurrences.
         limit: u32,
-        /// How far back.
+        /// The window.
         window: Duration,
     },
 }
 
-/// How often a retryable failure is tried again.
+/// The retries of a retryable failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Attempts in all, the first included.
+    /// The number of attempts, including the first.
     pub attempts: u32,
-    /// Before the second attempt; doubled each time.
+    /// The delay before the second attempt; doubled each time.
     pub delay: Duration,
 }
 
-/// When a job mails.
+/// When a job sends mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertWhen {
-    /// When something begins or is over.
+    /// When an alert fires or is resolved.
     OnChange,
     /// After every run.
     Always,

@@ -1,6 +1,6 @@
-//! One job file becomes a checked job, or every problem it has.
+//! Parses one job file into a checked job, or collects its problems.
 //!
-//! Guarantee: a job that is returned is valid; no part of the file is ignored.
+//! Guarantee: a returned job is valid, and no part of the file is ignored.
 
 use crate::config::diagnostic::Problem;
 use crate::config::diagnostic::ValueFault;
@@ -35,7 +35,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const DAY: u64 = 86_400;
-/// The calls that a verify spends when its file does not say.
+/// The default budget of a verify.
 const VERIFIED: u64 = 50;
 
 const CRON_HINT: &str = "write 5 fields (minute hour day month weekday), 6 with seconds first, or @hourly";
@@ -76,7 +76,7 @@ const JOB: Catalogue = Catalogue {
     former: &[],
 };
 
-/// Reads the job in `text`, which stood in `origin`.
+/// Reads the job in `text` from `origin`.
 pub(crate) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
     let base = BaseDirs { directory: Path::new("/"), home: None };
     let (layer, problems) = file::read(text, origin, &JOB, base);
@@ -111,7 +111,7 @@ pub(crate) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
     if fields.problems.is_empty() { Ok(job) } else { Err(fields.problems) }
 }
 
-/// The name that a file gives its job, when that much of it can be read.
+/// The name in a file, if it can be read.
 pub(crate) fn name(text: &str) -> Option<String> {
     let base = BaseDirs { directory: Path::new("/"), home: None };
     let (layer, problems) = file::read(text, "", &JOB, base);
@@ -162,8 +162,7 @@ impl JobFields<'_> {
     fn resources(&mut self) -> Vec<WarmTarget> {
         let Some(words) = self.words("warm.resources") else { return WarmTarget::ALL.to_vec() };
         if words.is_empty() {
-            let fault =
-                ValueFault::new("names nothing to warm", "name what to warm, or leave the key out for everything");
+            let fault = ValueFault::new("names no target", "name the targets to warm, or remove the key to warm all");
             self.problem("warm.resources", fault);
         }
         let mut targets = Vec::new();
@@ -186,7 +185,7 @@ impl JobFields<'_> {
         match (text, every) {
             (Some(text), None) => Schedule::cron(&text, timezone)
                 .map_err(|why| {
-                    let what = format!("`{}` is no schedule: {why}", text.escape_debug());
+                    let what = format!("`{}` is not a schedule: {why}", text.escape_debug());
                     let hint = if why == Schedule::NEVER { "change its day or month" } else { CRON_HINT };
                     self.problem("schedule", ValueFault::new(what, hint));
                 })
@@ -204,7 +203,7 @@ impl JobFields<'_> {
                 None
             }
             _ => {
-                if !self.is_told("schedule") && !self.is_told("every") {
+                if !self.is_reported("schedule") && !self.is_reported("every") {
                     let hint = "write schedule = \"0 * * * *\" or every = \"15m\"";
                     self.problem("schedule", ValueFault::new("is missing: the job has no due time", hint));
                 }
@@ -306,17 +305,17 @@ impl JobFields<'_> {
         u32::try_from(self.whole_u64(key, otherwise.into())).unwrap_or(u32::MAX)
     }
 
-    /// The text of a key that must be there.
+    /// The text of a required key.
     fn required(&mut self, key: &str, hint: &str) -> Option<String> {
         let text = self.text(key);
-        if text.is_none() && !self.is_told(key) {
+        if text.is_none() && !self.is_reported(key) {
             self.problem(key, ValueFault::new("is missing", hint));
         }
         text
     }
 
-    /// Whether a problem with this key stands already.
-    fn is_told(&self, key: &str) -> bool {
+    /// Whether a problem with this key is already reported.
+    fn is_reported(&self, key: &str) -> bool {
         self.problems.iter().any(|problem| problem.key == key)
     }
 

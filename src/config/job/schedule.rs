@@ -1,6 +1,6 @@
-//! When a job is due: a checked cron expression or an interval.
+//! A checked schedule: a cron expression or an interval.
 //!
-//! What is held here parsed and comes again some day; croner alone reads cron expressions.
+//! Guarantee: it is valid and has future occurrences. Only croner parses cron expressions.
 
 use crate::model::{Zone, format_duration};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
@@ -9,30 +9,30 @@ use croner::parser::{CronParser, Seconds, Year};
 use std::fmt;
 use std::time::Duration;
 
-/// When a job is due.
+/// The schedule of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
-    /// A 5- or 6-field cron expression or `@hourly` and the like, in a time zone.
+    /// A cron expression with 5 or 6 fields, or `@hourly` and similar, in a time zone.
     Cron {
-        /// As written.
+        /// The expression as written.
         text: String,
-        /// As understood.
+        /// The parsed expression.
         cron: Box<croner::Cron>,
-        /// The zone it is read in; `None` is the host's.
+        /// The time zone; `None` is the host's.
         timezone: Option<Zone>,
     },
-    /// Every so often, counted from the last run.
+    /// An interval, counted from the last run.
     Every(Duration),
 }
 
 impl Schedule {
-    /// What is wrong with `0 0 31 2 *`.
-    pub(crate) const NEVER: &'static str = "the time never comes";
+    /// The problem of `0 0 31 2 *`.
+    pub(crate) const NEVER: &'static str = "the time never occurs";
 
-    /// Reads a cron expression; the error is what is wrong with it.
+    /// Parses a cron expression.
     ///
-    /// Five fields, or six with the seconds first. Day of month and day of week are alternatives when both are given,
-    /// as POSIX has it.
+    /// Five fields, or six with the seconds first. Day of month and day of week are alternatives if both are given,
+    /// as in POSIX.
     pub fn cron(text: &str, timezone: Option<Zone>) -> Result<Schedule, String> {
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).dom_and_dow(false).build();
         let text = text.trim();
@@ -43,7 +43,7 @@ impl Schedule {
         Ok(Schedule::Cron { text: text.into(), cron: Box::new(cron), timezone })
     }
 
-    /// Text that is the same as long as the schedule is: the ledger keeps it to see that a file was changed.
+    /// A text that changes when the schedule changes. The ledger stores it to detect an edited file.
     pub fn fingerprint(&self) -> String {
         match self {
             Schedule::Cron { text, timezone, .. } => {
@@ -73,7 +73,7 @@ impl Schedule {
     }
 }
 
-/// What croner says, without the class of its error.
+/// The message of croner without its error class.
 fn reason(error: &CronError) -> String {
     let told = match error {
         CronError::InvalidPattern(why) | CronError::IllegalCharacters(why) | CronError::ComponentError(why) => {
@@ -84,7 +84,7 @@ fn reason(error: &CronError) -> String {
     told.trim_end_matches('.').to_owned()
 }
 
-/// A Monday; from here on expressions are tried.
+/// The Monday from which expressions are evaluated.
 fn reference() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 1, 5, 0, 0, 0).single().unwrap_or_default()
 }
@@ -111,7 +111,7 @@ mod tests {
         for text in ["", "* * *", "61 * * * *", "every hour", "0 0 0 1 1 * 2030", "0 0 31 2 *"] {
             assert!(Schedule::cron(text, None).is_err(), "{text}");
         }
-        assert_eq!(Schedule::cron("0 0 31 2 *", None).unwrap_err(), "the time never comes");
+        assert_eq!(Schedule::cron("0 0 31 2 *", None).unwrap_err(), "the time never occurs");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The shape of `[alerts]`: when a finding becomes a word, and the ways that words leave by.
+//! The schema of `[alerts]`: timing and notifiers.
 //!
-//! What must not be seen is a [`Secret`], which no debug text and no error shows.
+//! Secret values are [`Secret`], which no debug text and no error shows.
 
 use super::fields::{duration, non_empty};
 use serde::{Deserialize, Deserializer};
@@ -11,19 +11,19 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alerts {
-    /// How long a finding must last before it mails.
+    /// How long a finding must last before it fires.
     #[serde(deserialize_with = "duration")]
     pub hold: Duration,
-    /// How long it must be gone before it is over.
+    /// How long a figure must be recovered before its alert is resolved.
     #[serde(deserialize_with = "duration")]
     pub recovery_delay: Duration,
-    /// How long the first finding waits for others, so that they leave together.
+    /// How long a message waits for further alerts.
     #[serde(deserialize_with = "duration")]
     pub group_wait: Duration,
-    /// A finding that lasts mails again after this; zero never.
+    /// The interval of reminders about a firing alert; zero for none.
     #[serde(deserialize_with = "duration")]
     pub repeat: Duration,
-    /// A job alerts after this many partial runs in a row.
+    /// A job fires an alert after this many consecutive partial runs.
     pub partial_runs: u32,
     /// `[alerts.email]`
     pub email: EmailConfig,
@@ -41,57 +41,57 @@ pub struct Alerts {
 pub struct EmailConfig {
     /// Whether mails are sent.
     pub enabled: bool,
-    /// How they leave.
+    /// The mail transport.
     pub transport: MailTransport,
     /// The SMTP server.
     pub host: String,
     /// Its port; unset: 587, 465 or 25 by `tls`.
     pub port: Option<u16>,
-    /// How the connection is protected.
+    /// The encryption of the connection.
     pub tls: Tls,
-    /// A PEM file of certificates to trust beside the host's own.
+    /// A PEM file of certificates to trust in addition to the host's.
     pub ca_file: Option<PathBuf>,
-    /// The host name in EHLO; unset: the full name of this host, or its address in brackets.
+    /// The host name in EHLO; by default the full name of this host, or its address in brackets.
     #[serde(default, deserialize_with = "non_empty")]
     pub helo: Option<String>,
-    /// How the user logs in.
+    /// The login method.
     pub auth: Auth,
     /// The SMTP user name.
     #[serde(default, deserialize_with = "non_empty")]
     pub username: Option<String>,
-    /// The password itself, from a variable.
+    /// The password, from a variable.
     #[serde(default, deserialize_with = "secret")]
     pub password: Option<Secret>,
-    /// The file that holds the password.
+    /// The file that contains the password.
     pub password_file: Option<PathBuf>,
-    /// The command that prints the password; empty: none.
+    /// The command that prints the password; empty for none.
     pub password_command: Vec<String>,
-    /// The command that prints an access token, for `auth = "xoauth2"`; empty: none.
+    /// The command that prints an access token, for `auth = "xoauth2"`; empty for none.
     pub token_command: Vec<String>,
     /// The sender.
     pub from: String,
     /// The recipients.
     pub to: Vec<String>,
-    /// Where the `file` transport writes; unset: `mail` in the state directory.
+    /// The directory of the `file` transport; by default `mail` in the state directory.
     pub dir: Option<PathBuf>,
-    /// How long one delivery may take.
+    /// The timeout of one delivery.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }
 
-/// How mails leave.
+/// A mail transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailTransport {
-    /// To a server.
+    /// An SMTP server.
     Smtp,
-    /// Through the host's `sendmail`.
+    /// The host's `sendmail`.
     Sendmail,
-    /// Into a directory, one `.eml` each.
+    /// A directory with one `.eml` file per mail.
     File,
 }
 
-/// How the user of a mail server logs in.
+/// A login method of a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
@@ -101,7 +101,7 @@ pub enum Auth {
     Xoauth2,
 }
 
-/// How an SMTP connection is protected.
+/// The encryption of an SMTP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tls {
@@ -109,7 +109,7 @@ pub enum Tls {
     Starttls,
     /// TLS from the first byte.
     Implicit,
-    /// Not at all; refused together with a password.
+    /// None; refused together with a password.
     None,
 }
 
@@ -117,20 +117,20 @@ pub enum Tls {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    /// Whether documents are posted.
+    /// Whether messages are posted.
     pub enabled: bool,
-    /// The URL itself, from a variable: who knows it may post.
+    /// The URL, from a variable. It is a credential.
     #[serde(default, deserialize_with = "secret")]
     pub url: Option<Secret>,
-    /// The file that holds the URL.
+    /// The file that contains the URL.
     pub url_file: Option<PathBuf>,
-    /// The command that prints the URL; empty: none.
+    /// The command that prints the URL; empty for none.
     pub url_command: Vec<String>,
-    /// Whether `text` is posted alone, for a chat that refuses fields it does not know.
+    /// Whether only `text` is posted, for a chat that refuses unknown fields.
     pub only_text: bool,
-    /// A PEM file of certificates to trust beside the host's own.
+    /// A PEM file of certificates to trust in addition to the host's.
     pub ca_file: Option<PathBuf>,
-    /// How long one delivery may take.
+    /// The timeout of one delivery.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }
@@ -139,19 +139,19 @@ pub struct Webhook {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandConfig {
-    /// Whether it is run.
+    /// Whether the command runs.
     pub enabled: bool,
-    /// The program and its arguments; no shell reads them.
+    /// The program and its arguments, without a shell.
     pub argv: Vec<String>,
     /// Names of variables that it gets in addition to PATH, HOME, LANG and TZ.
     pub env: Vec<String>,
-    /// It is stopped after this.
+    /// The timeout of the command.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }
 
 impl CommandConfig {
-    /// Why the program may fail for lack of variables, if that is likely.
+    /// The reason why the program may lack variables, if that is likely.
     pub fn warning(&self) -> Option<String> {
         let program = Path::new(self.argv.first()?).file_name()?;
         (self.enabled && program == "aws" && self.env.is_empty()).then(|| {
@@ -162,35 +162,35 @@ impl CommandConfig {
     }
 }
 
-/// `[alerts.ping]`, and `[ping]` of a job file: URLs that are called when a run begins and ends.
+/// `[alerts.ping]`, and `[ping]` of a job file: URLs that are called when a run starts and ends.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PingConfig {
-    /// Called when a run begins.
+    /// Called when a run starts.
     #[serde(default, deserialize_with = "secret")]
     pub start: Option<Secret>,
-    /// Called when it ended well.
+    /// Called when a run succeeds.
     #[serde(default, deserialize_with = "secret")]
     pub success: Option<Secret>,
-    /// Called when it did not.
+    /// Called when a run fails.
     #[serde(default, deserialize_with = "secret")]
     pub failure: Option<Secret>,
-    /// How long one call may take.
+    /// The timeout of one call.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }
 
-/// Text that must not be shown.
+/// A secret text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
     }
 
-    /// The text itself.
+    /// The secret.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -5,7 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
-/// Text that is there; empty text takes back what a lower layer set.
+/// A non-empty text; an empty one removes the value of a lower layer.
 pub(super) fn non_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(Some(String::deserialize(from)?).filter(|text| !text.is_empty()))
 }

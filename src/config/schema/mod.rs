@@ -1,6 +1,6 @@
-//! The shape of a checked configuration.
+//! The schema of the configuration.
 //!
-//! Each field stands in `config/default.toml` with its default and a sentence; tests hold the three together.
+//! Each field is in `config/default.toml` with its default and a description; tests compare the two.
 
 use crate::config::ttl::Ttls;
 use serde::de::Error as _;
@@ -17,42 +17,42 @@ pub use alerts::*;
 
 use fields::{duration, non_empty, offset};
 
-/// Everything that can be configured.
+/// The configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The AWS profile, when one is chosen.
+    /// The AWS profile, if one is set.
     #[serde(default, deserialize_with = "non_empty")]
     pub profile: Option<String>,
-    /// The region of Identity Center, when it is not the profile's.
+    /// The region of Identity Center, if it is not the profile's.
     #[serde(default, deserialize_with = "non_empty")]
     pub region: Option<String>,
-    /// How AWS is reached.
+    /// Access to AWS.
     pub aws: AwsConfig,
     /// The shared cache.
     pub cache: CacheConfig,
-    /// Ledger, locks, switch and statistics.
+    /// Ledger, locks, kill switch and statistics.
     pub state: StateConfig,
-    /// The share of AWS's quota that is used.
+    /// The share of AWS's quota.
     pub pace: RateLimitConfig,
     /// Walks over the organization.
     pub access: AccessConfig,
-    /// When measurements become findings.
+    /// The thresholds of health checks.
     pub health: HealthConfig,
-    /// How findings leave the host.
+    /// Alerts and their notifiers.
     pub alerts: Alerts,
     /// The job runner.
     pub jobs: Jobs,
-    /// The daemon's page and metrics on the network.
+    /// The status page and metrics of the daemon.
     pub daemon: Daemon,
     /// Metrics as a file.
     #[serde(default)]
     pub metrics: Metrics,
     /// The log.
     pub log: LogConfig,
-    /// How answers are printed.
+    /// The output of answers.
     pub output: OutputConfig,
-    /// For tests and rehearsals.
+    /// For tests.
     pub debug: Debug,
 }
 
@@ -60,21 +60,21 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsConfig {
-    /// The ARN or `ssoins-` id of the instance, where a region has several.
+    /// The ARN or `ssoins-` id of the instance, if a region has several.
     #[serde(default, deserialize_with = "non_empty")]
     pub instance: Option<String>,
-    /// An endpoint for every service, in place of AWS's own.
+    /// An endpoint for every service instead of AWS's.
     #[serde(default, deserialize_with = "non_empty")]
     pub endpoint_url: Option<String>,
-    /// How long one connection attempt may take.
+    /// The timeout of one connection attempt.
     #[serde(deserialize_with = "duration")]
     pub connect_timeout: Duration,
-    /// How long one call may take, answer included.
+    /// The timeout of one call.
     #[serde(deserialize_with = "duration")]
     pub operation_timeout: Duration,
-    /// How often one call is tried in all.
+    /// The number of attempts of one call.
     pub max_attempts: u32,
-    /// How long AWS may go on with an accepted change before we stop asking.
+    /// How long to wait for AWS to complete an accepted change.
     #[serde(deserialize_with = "duration")]
     pub change_timeout: Duration,
 }
@@ -83,50 +83,50 @@ pub struct AwsConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheConfig {
-    /// Neither hits nor fills; invalidations go on.
+    /// Whether hits and fills are disabled; invalidations continue.
     pub disabled: bool,
-    /// Where entries live.
+    /// The storage of entries.
     pub backend: Backend,
-    /// The directory of the disk backend; resolved, absolute.
+    /// The directory of the disk backend, absolute.
     pub dir: PathBuf,
-    /// The most bytes that entries may hold, in MiB.
+    /// The limit of the size of all entries, in MiB.
     pub max_size_mb: f64,
-    /// What a cleanup goes down to, in percent of `max_size_mb`.
+    /// The low-water mark of an eviction, in percent of `max_size_mb`.
     pub low_water_percent: f64,
-    /// The most entries; 0 is no limit.
+    /// The limit of the number of entries; 0 is no limit.
     pub max_entries: u64,
-    /// The most that entries may hold of the disk they lie on, in percent of its size; 0 is no limit.
+    /// The limit of the size of all entries, in percent of their disk; 0 is no limit.
     pub max_disk_percent: f64,
-    /// The most that one process keeps of entries in its own memory, in MiB.
+    /// The limit of entries in the memory of one process, in MiB.
     pub max_memory_mb: f64,
-    /// What goes when a limit is passed.
+    /// The entries that are evicted first.
     pub eviction_policy: EvictionPolicy,
-    /// The oldest an entry may get whatever its TTL; zero is no limit.
+    /// The largest age of an entry, whatever its TTL; zero is no limit.
     #[serde(deserialize_with = "duration")]
     pub max_age: Duration,
-    /// Whether frames are compressed.
+    /// Whether entries are compressed.
     pub compression: bool,
-    /// The time to live of what has no TTL of its own.
+    /// The TTL of operations without one.
     #[serde(deserialize_with = "duration")]
     pub default_ttl: Duration,
-    /// TTLs by resource and by operation, and the default.
+    /// The TTLs by resource and by operation, and the default.
     pub ttl: Ttls,
-    /// How long an expired entry may still be served when AWS cannot answer.
+    /// How long an expired entry may be served if AWS cannot answer (stale-if-error).
     #[serde(deserialize_with = "duration")]
     pub stale_if_error: Duration,
-    /// How long "not found" is believed.
+    /// How long "not found" is cached.
     #[serde(deserialize_with = "duration")]
     pub not_found_ttl: Duration,
-    /// How long a fence stays after a write.
+    /// How long a fence lasts after a write.
     #[serde(deserialize_with = "duration")]
     pub settle: Duration,
-    /// How long an operation waits for another process's lock.
+    /// The longest wait for a lock of another process.
     #[serde(deserialize_with = "duration")]
     pub busy_timeout: Duration,
-    /// `disable` without `--for` ends after this.
+    /// The default duration of `disable`.
     #[serde(deserialize_with = "duration")]
     pub disable_for: Duration,
-    /// Who may use the directories.
+    /// The permissions of the directories.
     pub sharing: Sharing,
     /// `[cache.breaker]`
     pub breaker: BreakerConfig,
@@ -134,25 +134,25 @@ pub struct CacheConfig {
     pub encryption: Encryption,
 }
 
-/// Where entries live.
+/// The storage of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backend {
-    /// `SQLite` in `cache.dir`, shared by the host.
+    /// `SQLite` in `cache.dir`, shared by the processes of the host.
     Disk,
-    /// This process only.
+    /// The memory of this process.
     Memory,
 }
 
-/// What goes when a limit is passed.
+/// The entries that are evicted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvictionPolicy {
-    /// What was least recently used.
+    /// The least recently used ones.
     Lru,
 }
 
-/// Who may use the directories.
+/// The permissions of the directories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sharing {
     /// The owner only: 0700 and 0600.
@@ -165,9 +165,9 @@ pub enum Sharing {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Consecutive backend failures that open the breaker.
+    /// Consecutive failures that open the breaker.
     pub failure_threshold: u32,
-    /// How long it stays open before one operation may try again.
+    /// How long it stays open before one operation tests recovery.
     #[serde(deserialize_with = "duration")]
     pub recovery_timeout: Duration,
 }
@@ -176,12 +176,12 @@ pub struct BreakerConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encryption {
-    /// Whether entries are sealed at rest.
+    /// Whether entries are encrypted at rest.
     pub enabled: bool,
-    /// The file that holds the keys, the newest first.
+    /// The file that contains the keys, newest first.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
-    /// The command that prints them, in place of the file.
+    /// The command that prints the keys, instead of the file.
     pub key_command: Vec<String>,
 }
 
@@ -189,7 +189,7 @@ pub struct Encryption {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateConfig {
-    /// The state directory; resolved, absolute.
+    /// The state directory, absolute.
     pub dir: PathBuf,
 }
 
@@ -197,18 +197,18 @@ pub struct StateConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitConfig {
-    /// Calls a second to the sso-admin API (AWS: 20, all operations together).
+    /// Calls per second to the sso-admin API (AWS: 20, all operations together).
     pub sso_admin_tps: f64,
-    /// Calls a second to each identity store operation (AWS: 20 each).
+    /// Calls per second to each identity store operation (AWS: 20 each).
     pub identity_store_tps: f64,
-    /// Calls a second to Organizations (AWS publishes none).
+    /// Calls per second to Organizations (AWS publishes no limit).
     pub organizations_tps: f64,
-    /// What warms and jobs may use of each: percent, or up to 1 a part of everything.
+    /// The share of each rate for warms and jobs: percent, or a fraction up to 1.
     pub background_share: f64,
 }
 
 impl RateLimitConfig {
-    /// The part (above 0, to 1) of each rate that warms and jobs may use: 0.75 for 75 as for 0.75, and all of it for 1.
+    /// The fraction (above 0, to 1) of each rate for warms and jobs: 0.75 for both 75 and 0.75.
     pub fn background_part(&self) -> f64 {
         let share = self.background_share;
         (if share > 1.0 { share / 100.0 } else { share }).clamp(0.01, 1.0)
@@ -219,7 +219,7 @@ impl RateLimitConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessConfig {
-    /// The most calls to AWS of one read without a confirmation.
+    /// The most AWS calls of one read without a confirmation.
     pub max_calls: u64,
 }
 
@@ -231,36 +231,36 @@ pub struct HealthConfig {
     pub hit_rate_warn: f64,
     /// Critical below this hit rate, in percent.
     pub hit_rate_critical: f64,
-    /// At this hit rate it has recovered; unset: two points above critical.
+    /// Recovered at this hit rate; by default two points above critical.
     pub hit_rate_recovered: Option<f64>,
-    /// Warn above this size in MiB; unset: the larger of 100 MB and 90 % of `cache.max_size_mb`.
+    /// Warn above this size in MiB; by default the larger of 100 MB and 90 % of `cache.max_size_mb`.
     pub size_mb_warn: Option<f64>,
-    /// Critical above this size in MiB; unset: the larger of 200 MB and 100 % of `cache.max_size_mb`.
+    /// Critical above this size in MiB; by default the larger of 200 MB and 100 % of `cache.max_size_mb`.
     pub size_mb_critical: Option<f64>,
-    /// At this size in MiB it has recovered; unset: 95 % of critical.
+    /// Recovered at this size in MiB; by default 95 % of critical.
     pub size_mb_recovered: Option<f64>,
     /// Critical above this error rate, in percent of hits and misses.
     pub error_rate_critical: f64,
-    /// At this error rate it has recovered; unset: 80 % of critical.
+    /// Recovered at this error rate; by default 80 % of critical.
     pub error_rate_recovered: Option<f64>,
     /// Warn below this much free space on the cache's disk, in MiB.
     pub free_disk_mb_warn: f64,
-    /// Critical below this much.
+    /// Critical below this much free space, in MiB.
     pub free_disk_mb_critical: f64,
-    /// With this much it has recovered; unset: 110 % of critical.
+    /// Recovered with this much free space; by default 110 % of critical.
     pub free_disk_mb_recovered: Option<f64>,
-    /// Warn when the oldest entry is older than this; zero never warns.
+    /// Warn if the oldest entry is older; zero never warns.
     #[serde(deserialize_with = "duration")]
     pub oldest_warn: Duration,
-    /// Warn when the cache has been disabled for longer than this.
+    /// Warn if the cache is disabled for longer.
     #[serde(deserialize_with = "duration")]
     pub disabled_warn: Duration,
-    /// Warn when the AWS login ends within this; zero never warns.
+    /// Warn if the AWS login expires within this time; zero never warns.
     #[serde(deserialize_with = "duration")]
     pub login_warn: Duration,
-    /// How many lookups a rate needs before it is judged.
+    /// The fewest lookups for which a rate is evaluated.
     pub min_samples: u64,
-    /// The time over which rates are taken.
+    /// The window of rates.
     #[serde(deserialize_with = "duration")]
     pub window: Duration,
 }
@@ -269,13 +269,13 @@ pub struct HealthConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Jobs {
-    /// The directory of job files; unset: the jobs that are compiled in.
+    /// The directory of job files; by default the compiled-in jobs.
     pub dir: Option<PathBuf>,
-    /// How many jobs run at once.
+    /// The number of concurrent jobs.
     pub parallel: usize,
-    /// How many past runs of each job are kept.
+    /// The number of runs that the ledger keeps for each job.
     pub history: u32,
-    /// How long a job that must stop has to end by itself.
+    /// The time that a job has to stop.
     #[serde(deserialize_with = "duration")]
     pub grace: Duration,
 }
@@ -284,11 +284,11 @@ pub struct Jobs {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Daemon {
-    /// Where the status page and the metrics are served; unset: nowhere.
+    /// The address of the status page and the metrics; none by default.
     pub listen: Option<SocketAddr>,
-    /// Whether that may be an address that other hosts reach.
+    /// Whether the address may be reachable by other hosts.
     pub allow_remote: bool,
-    /// The names under which it may be asked, beside addresses and `localhost`.
+    /// Permitted names in the Host header, in addition to addresses and `localhost`.
     pub hosts: Vec<String>,
 }
 
@@ -296,7 +296,7 @@ pub struct Daemon {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
-    /// Where job runs write the metrics; unset: nowhere.
+    /// The file to which job runs write the metrics; none by default.
     pub textfile: Option<PathBuf>,
 }
 
@@ -304,38 +304,38 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogConfig {
-    /// The file; unset, the host's log directory for root and the state directory for others.
+    /// The file; by default in the host's log directory for root and in the state directory for others.
     #[serde(default)]
     pub file: Option<PathBuf>,
-    /// The least that is written.
+    /// The log level.
     pub level: LogLevel,
-    /// How lines look.
+    /// The format of lines.
     pub format: LogFormat,
 }
 
-/// The least that is written into the log.
+/// The log level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What failed.
+    /// Failures.
     Error,
     /// Faults of the cache too.
     Warn,
-    /// What jobs do too.
+    /// Runs of jobs too.
     Info,
     /// Everything.
     Debug,
 }
 
-/// How lines of the log look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// For people and grep.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -343,11 +343,11 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputConfig {
-    /// The format when `--output` is not given.
+    /// The default of `--output`.
     pub format: Format,
 }
 
-/// How answers are printed.
+/// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
@@ -355,7 +355,7 @@ pub enum Format {
     Table,
     /// One JSON document.
     Json,
-    /// One JSON document a line.
+    /// One JSON document per line.
     Jsonl,
     /// YAML.
     Yaml,
@@ -367,7 +367,7 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Debug {
-    /// Moves the present time, in milliseconds; negative into the past.
+    /// Moves the clock, in milliseconds; negative into the past.
     #[serde(deserialize_with = "offset")]
     pub clock_offset: i64,
 }
@@ -380,7 +380,7 @@ impl<'de> Deserialize<'de> for Sharing {
 }
 
 impl Sharing {
-    /// Reads `private` or `group:NAME`.
+    /// Parses `private` or `group:NAME`.
     pub fn parse(text: &str) -> Option<Sharing> {
         match text.split_once(':') {
             None if text == "private" => Some(Sharing::Private),
@@ -392,5 +392,5 @@ impl Sharing {
     }
 }
 
-/// Which layer each key came from, for `config show --origin` and the `--detailed` status.
+/// The layer of each key, for `config show --origin` and `cache status --detailed`.
 pub type Origins = BTreeMap<String, String>;

@@ -1,7 +1,7 @@
-//! The types of configuration values, and the one check that turns what was written into a value of its type.
+//! The types of configuration values, and their checks.
 //!
-//! Text from a variable is read by the type of its key and never guessed at, so `AWSIDEMAN_PROFILE=012345678901`
-//! keeps its zero; every refusal says what to write instead.
+//! Guarantee: the type of a key decides how a variable's text is read, so `AWSIDEMAN_PROFILE=012345678901` keeps its
+//! leading zero. Every error contains the expected form.
 
 use crate::config::diagnostic::ValueFault;
 use crate::config::diagnostic::suggestion;
@@ -23,19 +23,19 @@ pub(super) enum Type {
     Url,
     /// An address with a port: `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464`.
     Address,
-    /// Text that must not be shown, and that stands in no file: it comes in a variable.
+    /// A secret text. It may be set only by a variable.
     Secret,
-    /// A URL that must not be shown.
+    /// A secret URL.
     SecretUrl,
-    /// A path; `~/` is the home directory, a relative one counts from the file that names it.
+    /// A path. `~/` is the home directory; a relative path is relative to the file that contains it.
     Path,
     /// true or false.
     Flag,
-    /// true or false; a variable that is neither switches on, with a warning.
+    /// true or false. Any other value of the variable means true, with a warning.
     Switch,
     /// A duration within bounds, in seconds.
     Time(u64, u64),
-    /// A duration in seconds up to a bound, with a minus sign for the past.
+    /// A duration in seconds up to a bound, negative for the past.
     Offset(u64),
     /// A number within bounds.
     Number(f64, f64),
@@ -55,7 +55,7 @@ pub(super) enum Type {
     Sharing,
 }
 
-/// A value that was checked.
+/// A checked value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Setting {
     Text(String),
@@ -66,17 +66,17 @@ pub(super) enum Setting {
     Words(Vec<String>),
 }
 
-/// A value as it was written.
+/// A value as written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum RawValue<'a> {
-    /// The text of a variable or flag, which may stand for any type.
+    /// The text of a variable or flag, of any type.
     Raw(&'a str),
     Text(&'a str),
     Integer(i64),
     Float(f64),
     Bool(bool),
     List(Vec<RawValue<'a>>),
-    /// Something that no key takes; its name.
+    /// An unsupported type, by name.
     Other(&'static str),
 }
 
@@ -111,7 +111,7 @@ impl RawValue<'_> {
     }
 }
 
-/// What relative paths and `~/` count from.
+/// The base of relative paths and `~/`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BaseDirs<'a> {
     /// An absolute directory.
@@ -120,14 +120,14 @@ pub(super) struct BaseDirs<'a> {
 }
 
 impl Type {
-    /// The value, or what is wrong with it.
+    /// The value, or its problem.
     pub(super) fn check(self, given: &RawValue<'_>, base: BaseDirs<'_>) -> Result<Setting, ValueFault> {
         let wrong = |hint: &str| ValueFault::new(format!("{} is not {}", given.described(), self.noun()), hint);
         match self {
             Type::Text => given.text().map(|t| Setting::Text(t.into())).ok_or_else(|| wrong("write it in quotes")),
             Type::Url => match given.text() {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
-                // It may hold a password.
+                // The URL may contain a password.
                 Some(url) if url.contains('@') => {
                     Err(ValueFault::new("is not a URL", "write one that begins with http:// or https://"))
                 }
@@ -140,7 +140,7 @@ impl Type {
             Type::Secret => match given {
                 RawValue::Raw(text) => Ok(Setting::Text((*text).into())),
                 _ => Err(ValueFault::new(
-                    "is a secret and stands in a file that others read",
+                    "is a secret and must not be in the configuration file",
                     "name its file with the key that ends in _file, or a command, or set the variable of this key",
                 )),
             },
@@ -171,9 +171,9 @@ impl Type {
             Type::Choice(words) => match given.text().map(|t| t.trim().to_ascii_lowercase()) {
                 Some(word) if words.contains(&word.as_str()) => Ok(Setting::Text(word)),
                 Some(word) => {
-                    Err(ValueFault::new(format!("{} is not known here", given.described()), suggestion(&word, words)))
+                    Err(ValueFault::new(format!("{} is unknown", given.described()), suggestion(&word, words)))
                 }
-                None => Err(ValueFault::new(format!("{} is not known here", given.described()), suggestion("", words))),
+                None => Err(ValueFault::new(format!("{} is unknown", given.described()), suggestion("", words))),
             },
             Type::Words => list(given, commas).map(Setting::Words),
             Type::Mailbox => match given.text() {
@@ -188,7 +188,7 @@ impl Type {
             Type::Sharing => match given.text() {
                 Some(text) if Sharing::parse(text).is_some() => Ok(Setting::Text(text.into())),
                 _ => Err(ValueFault::new(
-                    format!("{} is not known here", given.described()),
+                    format!("{} is unknown", given.described()),
                     "write \"private\" or \"group:NAME\"",
                 )),
             },
@@ -214,7 +214,7 @@ impl Type {
 }
 
 impl Setting {
-    /// A duration as text that reads back to the same duration.
+    /// A duration as text that parses to the same duration.
     pub(super) fn time_text(duration: Duration) -> String {
         let short = format_duration(duration);
         if parse_duration(&short) == Ok(duration) { short } else { exact_duration(duration) }
@@ -242,7 +242,7 @@ fn time(given: &RawValue<'_>, least: u64, most: u64) -> Result<Setting, ValueFau
             parse_duration(text).map_err(|error| wrong(error.reason().unwrap_or(HINT)))?
         }
         RawValue::Integer(seconds) => u64::try_from(*seconds).map(Duration::from_secs).map_err(|_| wrong(HINT))?,
-        // To the millisecond, which is what texts can say.
+        // Rounded to milliseconds, as texts are.
         RawValue::Float(seconds) => match Duration::try_from_secs_f64((seconds * 1e3).round() / 1e3) {
             Ok(duration) if *seconds >= 0.0 => duration,
             _ => return Err(wrong(HINT)),
@@ -333,7 +333,7 @@ fn resolve(text: &str, base: BaseDirs<'_>) -> Result<Setting, ValueFault> {
         (Some(_), None) => {
             return Err(ValueFault::new(
                 "`~` stands for the home directory, and HOME is not set",
-                "set HOME or write the whole path",
+                "set HOME or write the absolute path",
             ));
         }
         (None, _) => base.directory.join(text),

@@ -59,8 +59,8 @@ fn the_verdict_counts_and_the_worst_comes_first_with_its_command() {
         (vec![Level::Critical], "1 problem"),
         (vec![Level::Warn], "1 warning"),
         (vec![Level::Warn, Level::Warn], "2 warnings"),
-        (vec![Level::Warn, Level::Critical], "1 problem, 1 needs a look"),
-        (vec![Level::Critical, Level::Critical, Level::Warn, Level::Warn], "2 things are wrong, 2 need a look"),
+        (vec![Level::Warn, Level::Critical], "1 problem, 1 warning"),
+        (vec![Level::Critical, Level::Critical, Level::Warn, Level::Warn], "2 problems, 2 warnings"),
     ] {
         overview.problems.clear();
         overview.add_problems(problems.iter().enumerate().map(|(n, level)| problem_of(*level, &format!("p{n}"))));

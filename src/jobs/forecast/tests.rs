@@ -86,7 +86,7 @@ fn pauses_idle_kinds_and_long_runs_are_skipped_with_their_reasons() {
     assert!(of("paused")[0].1.contains("moving house"));
     assert!(of("useless").iter().all(|event| *event == ("skipped", "the cache is disabled")));
     assert_eq!(of("long").iter().map(|(outcome, _)| *outcome).collect::<Vec<_>>(), ["run", "skipped", "run"]);
-    assert_eq!(of("long")[1].1, "the run before still goes on: it took 1h 30m last");
+    assert_eq!(of("long")[1].1, "the previous run is still ongoing: the last one took 1h 30m");
     assert_eq!(of("well").len(), 3);
     assert!(found.iter().all(|event| event.mail == if event.outcome == "run" { "on-change" } else { "never" }));
 }

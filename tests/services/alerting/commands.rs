@@ -74,7 +74,7 @@ fn a_configuration_that_is_not_sound_keeps_nobody_from_a_silence() {
     assert_eq!(desk.run("alerts list --json").json()["silences"][0]["pattern"], "*");
     let until =
         desk.run_words(&["alerts", "silence", "x", "--until", "2999-12-24T18:00:00Z", "--reason", "r", "--json"]);
-    assert_eq!(until.json()["silence"]["until"], "2999-12-24T18:00:00Z", "{until:?}");
+    assert_eq!(until.json()["silence"]["until"], "2999-12-24T18:00:00.000Z", "{until:?}");
 }
 
 const CHANNELS: &str = "[alerts]\nrecovery_delay = \"10m\"\n[alerts.webhook]\nenabled = true\n\
