@@ -58,8 +58,8 @@ pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Res
         let alerts = all(transaction)?;
         alerts.iter().filter(gone).try_for_each(|alert| forget(transaction, &alert.key))?;
         // Causes without findings.
-        let orphans = "DELETE FROM alert WHERE (key = ?1 OR key GLOB ?2)
-                       AND NOT EXISTS (SELECT 1 FROM alert of WHERE of.cause = alert.key)";
+        let orphans = "DELETE FROM alerts WHERE (key = ?1 OR key GLOB ?2)
+                       AND NOT EXISTS (SELECT 1 FROM alerts of WHERE of.cause = alerts.key)";
         transaction.execute(orphans, params![inhibit::AWS, format!("{}*", inhibit::LOGIN)])?;
         Ok(())
     })
@@ -114,7 +114,7 @@ impl Engine<'_> {
     fn correct_clock(&self) -> Result<(), StatementError> {
         let ahead = self.now.saturating_add(clock::TOLERANCE);
         self.transaction.execute(
-            "UPDATE alert SET since = min(since, ?1), fired_at = min(fired_at, ?1), notified_at = min(notified_at, ?1),
+            "UPDATE alerts SET since = min(since, ?1), fired_at = min(fired_at, ?1), notified_at = min(notified_at, ?1),
                clear_since = min(clear_since, ?1)
              WHERE max(since, coalesce(fired_at, 0), coalesce(notified_at, 0), coalesce(clear_since, 0)) > ?2",
             params![self.now, ahead],
@@ -124,7 +124,7 @@ impl Engine<'_> {
 
     /// Updates the alert of `finding`, and returns it if it was firing and is resolved.
     fn step(&self, finding: &Finding, cause: Option<&String>) -> Result<Option<Alert>, StatementError> {
-        let find = format!("SELECT {COLUMNS} FROM alert WHERE key = ?");
+        let find = format!("SELECT {COLUMNS} FROM alerts WHERE key = ?");
         let known = self.transaction.query_row(&find, [&finding.key], read).optional()?;
         let bad = finding.alarms();
         match &known {
@@ -141,7 +141,7 @@ impl Engine<'_> {
         let fired = known.as_ref().is_some_and(|alert| alert.firing);
         let fires = fired || self.is_over(since, self.settings.hold);
         self.transaction.execute(
-            "INSERT INTO alert(key, level, state, message, hint, since, fired_at, cause, clear_since)
+            "INSERT INTO alerts(key, level, state, message, hint, since, fired_at, cause, clear_since)
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)
              ON CONFLICT(key) DO UPDATE SET level = ?2, state = ?3, message = ?4, hint = ?5,
                fired_at = coalesce(fired_at, ?7), cause = ?8, clear_since = NULL",
@@ -173,7 +173,7 @@ impl Engine<'_> {
             return Ok(Some(alert.clone()));
         }
         self.transaction
-            .execute("UPDATE alert SET clear_since = ? WHERE key = ?", params![clear_since, alert.key])
+            .execute("UPDATE alerts SET clear_since = ? WHERE key = ?", params![clear_since, alert.key])
             .map(|_| None)
     }
 
@@ -256,7 +256,7 @@ impl Engine<'_> {
     fn note(&self, decision: &Decision, mail: &Mail) -> Result<(), StatementError> {
         for (what, changes) in [("told", &decision.fired), ("reminded", &decision.reminded)] {
             for change in changes {
-                let told = "UPDATE alert SET notified_at = ? WHERE key = ?";
+                let told = "UPDATE alerts SET notified_at = ? WHERE key = ?";
                 self.transaction.execute(told, params![self.now, change.key])?;
                 let message_id = Some(mail.message_id.clone());
                 let event = AlertEvent::new(&change.key, what, &change.message, self.now);
@@ -283,12 +283,12 @@ impl Engine<'_> {
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<Alert>, StatementError> {
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM alert ORDER BY since, key"))?;
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM alerts ORDER BY since, key"))?;
     statement.query_map([], read)?.collect()
 }
 
 fn forget(transaction: &Transaction<'_>, key: &str) -> Result<(), StatementError> {
-    transaction.execute("DELETE FROM alert WHERE key = ?", [key]).map(|_| ())
+    transaction.execute("DELETE FROM alerts WHERE key = ?", [key]).map(|_| ())
 }
 
 fn read(row: &sqlite::Row<'_>) -> Result<Alert, StatementError> {

@@ -43,7 +43,7 @@ impl AlertEvent {
 /// The newest `limit` events, newest first; with a key, those of that key.
 pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<AlertEvent>, AlertError> {
     let mut statement = database.reader().prepare(
-        "SELECT at, key, what, message, lasted_ms, message_id FROM alert_event
+        "SELECT at, key, event, message, lasted_ms, message_id FROM alert_events
          WHERE ?1 IS NULL OR key GLOB ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let read = |row: &sqlite::Row<'_>| {
@@ -62,9 +62,9 @@ pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<
 
 pub(super) fn record(transaction: &Transaction<'_>, event: &AlertEvent) -> Result<(), StatementError> {
     transaction.execute(
-        "INSERT INTO alert_event(at, key, what, message, lasted_ms, message_id) VALUES(?, ?, ?, ?, ?, ?)",
+        "INSERT INTO alert_events(at, key, event, message, lasted_ms, message_id) VALUES(?, ?, ?, ?, ?, ?)",
         params![event.at, event.key, event.what, cut(&event.message, LONGEST), event.lasted_ms, event.message_id],
     )?;
-    transaction.execute("DELETE FROM alert_event WHERE id <= ?", [transaction.last_insert_rowid() - KEPT])?;
+    transaction.execute("DELETE FROM alert_events WHERE id <= ?", [transaction.last_insert_rowid() - KEPT])?;
     Ok(())
 }

@@ -53,7 +53,7 @@ pub struct Delivered {
 
 /// The number of waiting deliveries.
 pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
-    let count = "SELECT count(*) FROM delivery WHERE sent_at IS NULL";
+    let count = "SELECT count(*) FROM deliveries WHERE sent_at IS NULL";
     let waiting: i64 = database.connection().query_row(count, [], |row| row.get(0))?;
     Ok(waiting.unsigned_abs())
 }
@@ -83,7 +83,7 @@ pub struct PendingDelivery {
 pub fn pending_deliveries(database: &Database, settings: &config::Alerts) -> Result<Vec<PendingDelivery>, AlertError> {
     let mut statement = database.reader().prepare(
         "SELECT d.channel, o.subject, o.created_at, d.attempts, d.last_error
-         FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL ORDER BY o.id, d.channel",
+         FROM deliveries d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL ORDER BY o.id, d.channel",
     )?;
     let read = |row: &sqlite::Row<'_>| {
         let (channel, since): (String, UnixMillis) = (row.get(0)?, row.get(2)?);
@@ -155,7 +155,7 @@ pub(super) fn drain(
             None => {}
             Some(Ok(transport)) => empty(database, channel, &*transport, now, &mut delivered)?,
             Some(Err(error)) => {
-                let note = "UPDATE delivery SET last_error = ? WHERE channel = ? AND sent_at IS NULL";
+                let note = "UPDATE deliveries SET last_error = ? WHERE channel = ? AND sent_at IS NULL";
                 sqlite::write(database.connection(), |t| {
                     t.execute(note, params![cut(&error.to_string(), history::LONGEST), channel.as_str()])
                 })?;
@@ -193,7 +193,7 @@ fn empty(
                 (Some(told), None)
             }
         };
-        let note = "UPDATE delivery SET attempts = attempts + 1, last_error = ?, sent_at = ?
+        let note = "UPDATE deliveries SET attempts = attempts + 1, last_error = ?, sent_at = ?
                     WHERE message = ? AND channel = ?";
         sqlite::write(database.connection(), |t| {
             t.execute(
@@ -234,7 +234,7 @@ pub(super) fn put(
 ) -> Result<Mail, StatementError> {
     if summary {
         let waits =
-            "DELETE FROM delivery WHERE sent_at IS NULL AND message IN (SELECT id FROM outbox WHERE summary = 1)";
+            "DELETE FROM deliveries WHERE sent_at IS NULL AND message IN (SELECT id FROM outbox WHERE summary = 1)";
         transaction.execute(waits, [])?;
         forget_bare(transaction)?;
     }
@@ -245,7 +245,7 @@ pub(super) fn put(
     )?;
     let id = transaction.last_insert_rowid();
     for channel in channels {
-        transaction.execute("INSERT INTO delivery(message, channel) VALUES(?, ?)", params![id, channel.as_str()])?;
+        transaction.execute("INSERT INTO deliveries(message, channel) VALUES(?, ?)", params![id, channel.as_str()])?;
     }
     let RenderedMessage { subject, text: body, html, document } = words.clone();
     Ok(Mail { id, message_id, created_at: now, subject, body, html, document })
@@ -279,7 +279,7 @@ fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertEr
         let mut statement = t.prepare(
             "SELECT d.message, d.channel, d.attempts, coalesce(d.last_error, 'the channel is disabled'), o.subject,
                     o.message_id
-             FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL AND o.created_at < ?",
+             FROM deliveries d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL AND o.created_at < ?",
         )?;
         let read = |row: &sqlite::Row<'_>| -> Result<OverdueDelivery, StatementError> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
@@ -290,10 +290,10 @@ fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertEr
             let told = format!("{channel}: \"{subject}\" was given up after {attempts} attempts: {error}");
             let event = AlertEvent { message_id: Some(message_id), ..AlertEvent::new("", "given-up", &told, now) };
             history::record(t, &event)?;
-            t.execute("DELETE FROM delivery WHERE message = ? AND channel = ?", params![id, channel])?;
+            t.execute("DELETE FROM deliveries WHERE message = ? AND channel = ?", params![id, channel])?;
             given_up.push(told);
         }
-        t.execute("DELETE FROM delivery WHERE sent_at < ?", [kept])?;
+        t.execute("DELETE FROM deliveries WHERE sent_at < ?", [kept])?;
         forget_bare(t)?;
         Ok::<_, StatementError>(given_up)
     })?)
@@ -301,13 +301,13 @@ fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertEr
 
 /// Deletes messages without a delivery.
 fn forget_bare(transaction: &Transaction<'_>) -> Result<(), StatementError> {
-    let bare = "DELETE FROM outbox WHERE id NOT IN (SELECT message FROM delivery)";
+    let bare = "DELETE FROM outbox WHERE id NOT IN (SELECT message FROM deliveries)";
     transaction.execute(bare, []).map(|_| ())
 }
 
 fn next(database: &mut Database, channel: Channel, after: i64) -> Result<Option<Mail>, StatementError> {
     let oldest = "SELECT o.id, o.message_id, o.created_at, o.subject, o.body, o.html, o.document
-                  FROM outbox o JOIN delivery d ON d.message = o.id
+                  FROM outbox o JOIN deliveries d ON d.message = o.id
                   WHERE d.sent_at IS NULL AND d.channel = ? AND o.id > ? ORDER BY o.id LIMIT 1";
     let read = |row: &sqlite::Row<'_>| {
         Ok(Mail {

@@ -43,7 +43,7 @@ pub fn silence(
     let (pattern, reason, author) = (one_line(pattern), one_line(reason), one_line(author));
     let silence = sqlite::write(database.connection(), |t| {
         t.execute(
-            "INSERT INTO silence(pattern, created_at, until, reason, author) VALUES(?, ?, ?, ?, ?)",
+            "INSERT INTO silences(pattern, created_at, until, reason, author) VALUES(?, ?, ?, ?, ?)",
             params![pattern, now, until, reason, author],
         )?;
         let id = t.last_insert_rowid();
@@ -69,7 +69,7 @@ pub fn unsilence(
         let mut ended = active(t, now)?;
         ended.retain(|silence| silence.id.to_string() == which || silence.pattern == which);
         for silence in &ended {
-            t.execute("UPDATE silence SET until = ? WHERE id = ?", params![now, silence.id])?;
+            t.execute("UPDATE silences SET until = ? WHERE id = ?", params![now, silence.id])?;
             history::record(t, &AlertEvent::new(&silence.pattern, "unsilenced", &author, now))?;
         }
         Ok::<_, StatementError>(ended)
@@ -79,7 +79,7 @@ pub fn unsilence(
 /// Corrects silences that were created while the clock was ahead of `now`: each keeps its length, counted from now.
 pub(super) fn correct_clock(t: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
     t.execute(
-        "UPDATE silence SET until = ?1 + max(until - created_at, 0), created_at = ?1 WHERE created_at > ?2 AND until > ?1",
+        "UPDATE silences SET until = ?1 + max(until - created_at, 0), created_at = ?1 WHERE created_at > ?2 AND until > ?1",
         params![now, now.saturating_add(clock::TOLERANCE)],
     )
     .map(drop)
@@ -91,7 +91,7 @@ pub fn silences(database: &Database, now: UnixMillis) -> Result<Vec<Silence>, Al
 }
 
 pub(super) fn active(connection: &Connection, now: UnixMillis) -> Result<Vec<Silence>, StatementError> {
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM silence WHERE until > ? ORDER BY id"))?;
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM silences WHERE until > ? ORDER BY id"))?;
     let read = |row: &sqlite::Row<'_>| {
         let (made_at, until): (UnixMillis, UnixMillis) = (row.get(2)?, row.get(3)?);
         // The next pass of jobs stores the correction.

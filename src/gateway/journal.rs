@@ -66,7 +66,7 @@ pub struct Journal {
 /// The most bytes of an outcome.
 const LONGEST: usize = 8 * 1024;
 
-const FIELDS: &str = "id, at, space, who, operation, target, before, request_id, outcome";
+const FIELDS: &str = "id, at, namespace, author, operation, target, before, request_id, outcome";
 
 impl Journal {
     /// The journal in `database`, written on behalf of `who`.
@@ -86,7 +86,7 @@ impl Journal {
         let (request, before) = (request.to_string(), (!before.is_null()).then(|| before.to_string()));
         let id = self.database().write(|transaction| {
             transaction.execute(
-                "INSERT INTO journal(at, space, who, operation, target, before) VALUES(?, ?, ?, ?, ?, ?)",
+                "INSERT INTO journal(at, namespace, author, operation, target, before) VALUES(?, ?, ?, ?, ?, ?)",
                 params![at, space, self.who, operation, request, before],
             )?;
             Ok(transaction.last_insert_rowid())
@@ -134,7 +134,7 @@ impl Journal {
 
 /// The newest entries of a journal, newest first; of one space when it is given.
 pub fn journal_list(database: &Database, space: Option<&str>, limit: u64) -> Result<Vec<JournalEntry>, StateError> {
-    let sql = format!("SELECT {FIELDS} FROM journal WHERE ?1 IS NULL OR space = ?1 ORDER BY id DESC LIMIT ?2");
+    let sql = format!("SELECT {FIELDS} FROM journal WHERE ?1 IS NULL OR namespace = ?1 ORDER BY id DESC LIMIT ?2");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = database.reader().prepare(&sql)?;
     let entries = statement.query_map(params![space, limit], entry)?.collect::<Result<_, _>>()?;

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(super) const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, \
     CASE WHEN octet_length(reason) > 65536 THEN '(' || octet_length(reason) || ' bytes, too long to be shown)' \
          ELSE coalesce(reason, '') END, \
-    exit, took_ms, calls, attempt, pid, host, \
+    exit_code, took_ms, calls, attempt, pid, host, \
     CASE WHEN octet_length(detail) > 262144 THEN '{\"too_long\": true}' ELSE detail END";
 
 /// One run in the ledger.
@@ -60,7 +60,7 @@ impl Ledger {
     /// The newest `limit` runs of `job`, or of all jobs.
     pub fn history(&self, job: Option<&str>, limit: u32) -> Result<Vec<RunRow>, JobError> {
         self.read(|c| {
-            c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE ?1 IS NULL OR job = ?1 ORDER BY id DESC LIMIT ?2"))?
+            c.prepare(&format!("SELECT {COLUMNS} FROM runs WHERE ?1 IS NULL OR job = ?1 ORDER BY id DESC LIMIT ?2"))?
                 .query_map(params![job, limit], read)?
                 .collect()
         })
@@ -84,7 +84,7 @@ impl Ledger {
 
     /// The run with this id.
     pub(super) fn run(&self, id: i64) -> Result<Option<RunRow>, JobError> {
-        self.read(|c| c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE id = ?"))?.query_row([id], read).optional())
+        self.read(|c| c.prepare(&format!("SELECT {COLUMNS} FROM runs WHERE id = ?"))?.query_row([id], read).optional())
     }
 
     /// The unfinished run of a job and profile.
@@ -95,7 +95,7 @@ impl Ledger {
     /// Every job and profile with an unfinished run.
     pub(super) fn open_runs(&self) -> Result<Vec<(String, String)>, JobError> {
         self.read(|c| {
-            c.prepare("SELECT DISTINCT job, profile FROM run WHERE ended_at IS NULL ORDER BY job, profile")?
+            c.prepare("SELECT DISTINCT job, profile FROM runs WHERE ended_at IS NULL ORDER BY job, profile")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
@@ -109,7 +109,7 @@ impl Ledger {
         self.write(|t| {
             let mut rows: Vec<RunRow> = t
                 .prepare(&format!(
-                    "SELECT {COLUMNS} FROM run WHERE job = ? AND profile = ? AND ended_at IS NULL ORDER BY id"
+                    "SELECT {COLUMNS} FROM runs WHERE job = ? AND profile = ? AND ended_at IS NULL ORDER BY id"
                 ))?
                 .query_map(params![job, profile], read)?
                 .collect::<Result<_, _>>()?;
@@ -121,7 +121,7 @@ impl Ledger {
                 row.reason =
                     format!("its runner (pid {} on {}) died after {}", row.pid, row.host, clock::utc(row.started_at));
                 t.execute(
-                    "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ? WHERE id = ?",
+                    "UPDATE runs SET ended_at = ?, outcome = ?, reason = ?, exit_code = ?, took_ms = ? WHERE id = ?",
                     params![now, RunOutcome::Crashed.as_str(), row.reason, row.exit, row.took_ms, row.id],
                 )?;
             }
@@ -131,7 +131,7 @@ impl Ledger {
 
     pub(super) fn one(&self, rest: &str, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.read(|c| {
-            c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE job = ? AND profile = ? {rest} LIMIT 1"))?
+            c.prepare(&format!("SELECT {COLUMNS} FROM runs WHERE job = ? AND profile = ? {rest} LIMIT 1"))?
                 .query_row(params![job, profile], read)
                 .optional()
         })

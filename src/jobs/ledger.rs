@@ -96,7 +96,7 @@ impl Ledger {
     ) -> Result<(), JobError> {
         self.write(|t| {
             t.execute(
-                "INSERT INTO job(name, profile, schedule, first_seen, paused_until, paused_reason, paused_at)
+                "INSERT INTO jobs(name, profile, schedule, first_seen, paused_until, paused_reason, paused_at)
                  VALUES(?1, '', '', ?2, ?3, ?4, ?2)
                  ON CONFLICT DO UPDATE SET paused_until = ?3, paused_reason = ?4, paused_at = ?2",
                 params![job.unwrap_or(ALL_JOBS), now, until.unwrap_or(i64::MAX), reason],
@@ -110,7 +110,7 @@ impl Ledger {
     pub fn resume(&self, job: Option<&str>, now: UnixMillis) -> Result<usize, JobError> {
         self.write(|t| {
             t.execute(
-                "UPDATE job SET paused_until = NULL, paused_reason = NULL
+                "UPDATE jobs SET paused_until = NULL, paused_reason = NULL
                  WHERE paused_until > ?2 AND (?1 IS NULL OR name = ?1)",
                 params![job, now],
             )
@@ -121,18 +121,18 @@ impl Ledger {
     /// now.
     pub fn correct_clock(&self, now: UnixMillis) -> Result<(), JobError> {
         let ahead = now.saturating_add(clock::TOLERANCE);
-        let find = "SELECT EXISTS(SELECT 1 FROM job WHERE paused_at > ?)";
+        let find = "SELECT EXISTS(SELECT 1 FROM jobs WHERE paused_at > ?)";
         if !self.read(|c| c.query_row(find, [ahead], |row| row.get::<_, bool>(0)))? {
             return Ok(());
         }
         self.write(|t| {
             t.execute(
-                "UPDATE job SET paused_at = ?1,
+                "UPDATE jobs SET paused_at = ?1,
                    paused_until = CASE paused_until WHEN ?3 THEN ?3 ELSE ?1 + max(paused_until - paused_at, 0) END
                  WHERE paused_at > ?2 AND paused_until IS NOT NULL",
                 params![now, ahead, i64::MAX],
             )?;
-            t.execute("UPDATE job SET paused_at = NULL WHERE paused_at > ?", [ahead])
+            t.execute("UPDATE jobs SET paused_at = NULL WHERE paused_at > ?", [ahead])
         })?;
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Ledger {
     pub fn paused(&self, job: &str, now: UnixMillis) -> Result<Option<Pause>, JobError> {
         self.read(|c| {
             c.query_row(
-                "SELECT paused_until, coalesce(paused_reason, '') FROM job
+                "SELECT paused_until, coalesce(paused_reason, '') FROM jobs
                  WHERE name IN (?1, ?2) AND paused_until > ?3 ORDER BY paused_until DESC LIMIT 1",
                 params![job, ALL_JOBS, now],
                 |row| {
@@ -185,7 +185,7 @@ impl Ledger {
         }
         self.write(|t| {
             t.execute(
-                "INSERT INTO job(name, profile, schedule, first_seen) VALUES(?1, ?2, ?3, ?4)
+                "INSERT INTO jobs(name, profile, schedule, first_seen) VALUES(?1, ?2, ?3, ?4)
                  ON CONFLICT DO UPDATE SET schedule = ?3, last_occurrence = ?4 WHERE schedule <> ?3",
                 params![job, profile, schedule, now],
             )?;
@@ -201,7 +201,7 @@ impl Ledger {
         if known.is_some_and(|(schedule, _)| schedule != DISABLED) {
             self.write(|t| {
                 t.execute(
-                    "UPDATE job SET schedule = ?3 WHERE name = ?1 AND profile = ?2",
+                    "UPDATE jobs SET schedule = ?3 WHERE name = ?1 AND profile = ?2",
                     params![job, profile, DISABLED],
                 )
             })?;
@@ -241,9 +241,9 @@ impl Ledger {
     ) -> Result<(), JobError> {
         self.write(|t| {
             t.execute(
-                "UPDATE job SET last_occurrence = ?2
-                 WHERE (name, profile) = (SELECT job, profile FROM run WHERE id = ?1)
-                   AND last_occurrence IS (SELECT scheduled_at FROM run WHERE id = ?1)",
+                "UPDATE jobs SET last_occurrence = ?2
+                 WHERE (name, profile) = (SELECT job, profile FROM runs WHERE id = ?1)
+                   AND last_occurrence IS (SELECT scheduled_at FROM runs WHERE id = ?1)",
                 params![id, previous],
             )?;
             close(t, id, end)?;
@@ -272,7 +272,7 @@ impl Ledger {
     ) -> Result<bool, JobError> {
         self.write(|t| {
             let unmoved = t.execute(
-                "UPDATE job SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2 AND last_occurrence IS ?4",
+                "UPDATE jobs SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2 AND last_occurrence IS ?4",
                 params![entry.job, entry.profile, entry.reference, seen],
             )?;
             if unmoved == 0 {
@@ -302,7 +302,7 @@ impl Ledger {
 fn row(connection: &Connection, job: &str, profile: &str) -> Result<Option<(String, LedgerRow)>, StatementError> {
     connection
         .query_row(
-            "SELECT schedule, first_seen, last_occurrence FROM job WHERE name = ? AND profile = ?",
+            "SELECT schedule, first_seen, last_occurrence FROM jobs WHERE name = ? AND profile = ?",
             params![job, profile],
             |row| Ok((row.get(0)?, LedgerRow { first_seen: row.get(1)?, last_occurrence: row.get(2)? })),
         )
@@ -317,7 +317,7 @@ fn record_occurrence(
 ) -> Result<(), StatementError> {
     if let Some(reference) = reference {
         t.execute(
-            "UPDATE job SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2",
+            "UPDATE jobs SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2",
             params![job, profile, reference],
         )?;
     }
@@ -326,7 +326,7 @@ fn record_occurrence(
 
 fn insert(t: &Transaction<'_>, entry: &LedgerEntry<'_>) -> Result<i64, StatementError> {
     t.execute(
-        "INSERT INTO run(job, profile, kind, scheduled_at, started_at, pid, host) VALUES(?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs(job, profile, kind, scheduled_at, started_at, pid, host) VALUES(?, ?, ?, ?, ?, ?, ?)",
         params![entry.job, entry.profile, entry.kind, entry.scheduled_at, entry.at, std::process::id(), entry.host],
     )?;
     Ok(t.last_insert_rowid())
@@ -334,7 +334,7 @@ fn insert(t: &Transaction<'_>, entry: &LedgerEntry<'_>) -> Result<i64, Statement
 
 fn close(t: &Transaction<'_>, id: i64, end: &End<'_>) -> Result<(), StatementError> {
     t.execute(
-        "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ?, calls = ?, attempt = ?, detail = ?
+        "UPDATE runs SET ended_at = ?, outcome = ?, reason = ?, exit_code = ?, took_ms = ?, calls = ?, attempt = ?, detail = ?
          WHERE id = ?",
         params![
             end.at,
@@ -357,8 +357,8 @@ fn prune(t: &Transaction<'_>, id: i64, keep: u32) -> Result<(), StatementError> 
     t.execute(
         "WITH mine AS (
            SELECT r.*, row_number() OVER (PARTITION BY r.outcome IN ('skipped', 'missed') ORDER BY r.id DESC) AS nth
-           FROM run r, run this WHERE this.id = ?1 AND r.job = this.job AND r.profile = this.profile)
-         DELETE FROM run WHERE id IN (SELECT id FROM mine WHERE ended_at IS NOT NULL AND nth > ?2)
+           FROM runs r, runs this WHERE this.id = ?1 AND r.job = this.job AND r.profile = this.profile)
+         DELETE FROM runs WHERE id IN (SELECT id FROM mine WHERE ended_at IS NOT NULL AND nth > ?2)
            AND id NOT IN (SELECT max(id) FROM mine WHERE outcome = 'done')",
         params![id, keep.max(1)],
     )?;

@@ -78,7 +78,7 @@ impl Ledger {
     fn last_runs(&self, job: &str, profile: &str, limit: u32) -> Result<Vec<RunRow>, JobError> {
         self.read(|c| {
             c.prepare(&format!(
-                "SELECT {} FROM run WHERE job = ? AND profile = ? AND ended_at IS NOT NULL
+                "SELECT {} FROM runs WHERE job = ? AND profile = ? AND ended_at IS NOT NULL
                    AND outcome NOT IN ('skipped', 'missed', 'cancelled') ORDER BY id DESC LIMIT ?",
                 history::COLUMNS
             ))?

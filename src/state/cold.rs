@@ -13,20 +13,20 @@ use std::path::Path;
 
 /// Records a miss of `entry` (the id of its address); only the first one counts.
 pub(super) fn note(transaction: &Transaction<'_>, cache: u32, entry: u64, at: UnixMillis) -> Result<(), StateError> {
-    let mut statement = transaction.prepare("INSERT OR IGNORE INTO cold_miss(cache, entry, at) VALUES(?, ?, ?)")?;
+    let mut statement = transaction.prepare("INSERT OR IGNORE INTO cold_misses(cache, entry, at) VALUES(?, ?, ?)")?;
     statement.execute(params![cache, entry.cast_signed(), at])?;
     Ok(())
 }
 
 /// Forgets what was asked for in `cache`: after a clear or a recovery every key is cold again.
 pub(super) fn forget(transaction: &Transaction<'_>, cache: u32) -> Result<(), StateError> {
-    transaction.execute("DELETE FROM cold_miss WHERE cache = ?", [cache])?;
+    transaction.execute("DELETE FROM cold_misses WHERE cache = ?", [cache])?;
     Ok(())
 }
 
 /// Forgets keys that were cold before or after these moments.
 pub(super) fn forget_outside(transaction: &Transaction<'_>, bounds: [UnixMillis; 2]) -> Result<(), StateError> {
-    transaction.execute("DELETE FROM cold_miss WHERE at < ?1 OR at > ?2", bounds)?;
+    transaction.execute("DELETE FROM cold_misses WHERE at < ?1 OR at > ?2", bounds)?;
     Ok(())
 }
 
@@ -39,14 +39,14 @@ pub(super) fn count(
     unfolded: &HashMap<u64, UnixMillis>,
 ) -> Result<u64, StateError> {
     let later = |at: &UnixMillis| *at >= since;
-    let Some(database) = database.filter(|database| database.has_table("cold_miss").unwrap_or(false)) else {
+    let Some(database) = database.filter(|database| database.has_table("cold_misses").unwrap_or(false)) else {
         return Ok(length(unfolded.values().filter(|at| later(at)).count()));
     };
     let cache = cache_number(cache);
-    let find = "SELECT count(*) FROM cold_miss WHERE cache = ? AND at >= ?";
+    let find = "SELECT count(*) FROM cold_misses WHERE cache = ? AND at >= ?";
     let folded: i64 = database.reader().query_row(find, params![cache, since], |row| row.get(0))?;
     let mut known =
-        database.reader().prepare("SELECT EXISTS(SELECT 1 FROM cold_miss WHERE cache = ? AND entry = ?)")?;
+        database.reader().prepare("SELECT EXISTS(SELECT 1 FROM cold_misses WHERE cache = ? AND entry = ?)")?;
     let mut cold = u64::try_from(folded).unwrap_or_default();
     for (entry, _) in unfolded.iter().filter(|(_, at)| later(at)) {
         let is_known: bool = known.query_row(params![cache, entry.cast_signed()], |row| row.get(0))?;

@@ -21,10 +21,10 @@ pub fn note_contact(database: &mut Database, failed: Option<&str>, now: UnixMill
         return Ok(());
     }
     database.write(|transaction| {
-        transaction.execute("DELETE FROM aws_failure", [])?;
+        transaction.execute("DELETE FROM last_aws_failure", [])?;
         if let Some(reason) = failed {
             transaction.execute(
-                "INSERT INTO aws_failure(at, reason) VALUES(?, ?)",
+                "INSERT INTO last_aws_failure(at, reason) VALUES(?, ?)",
                 params![now, crate::model::cut(reason, LONGEST)],
             )?;
         }
@@ -34,10 +34,10 @@ pub fn note_contact(database: &mut Database, failed: Option<&str>, now: UnixMill
 
 /// When the last contact with AWS failed, and why; `None` when it did not fail.
 pub fn failed_contact(database: &Database) -> Result<Option<(UnixMillis, String)>, StateError> {
-    if !database.has_table("aws_failure")? {
+    if !database.has_table("last_aws_failure")? {
         return Ok(None);
     }
-    let find = "SELECT at, reason FROM aws_failure";
+    let find = "SELECT at, reason FROM last_aws_failure";
     Ok(database.reader().query_row(find, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
@@ -45,9 +45,9 @@ pub fn failed_contact(database: &Database) -> Result<Option<(UnixMillis, String)
 pub fn add_throttles(database: &mut Database, calls: u64, now: UnixMillis) -> Result<(), StateError> {
     let calls = i64::try_from(calls).unwrap_or(i64::MAX);
     database.write(|transaction| {
-        transaction.execute("DELETE FROM throttle WHERE minute < ? OR minute > ?", params![now - HOUR, now])?;
+        transaction.execute("DELETE FROM throttled_calls WHERE minute < ? OR minute > ?", params![now - HOUR, now])?;
         transaction.execute(
-            "INSERT INTO throttle(minute, calls) VALUES(?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls",
+            "INSERT INTO throttled_calls(minute, calls) VALUES(?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls",
             params![now - now.rem_euclid(MINUTE), calls],
         )?;
         Ok(())
@@ -56,10 +56,10 @@ pub fn add_throttles(database: &mut Database, calls: u64, now: UnixMillis) -> Re
 
 /// The throttled calls of the hour before `now`.
 pub fn throttles_of_last_hour(database: &Database, now: UnixMillis) -> Result<u64, StateError> {
-    if !database.has_table("throttle")? {
+    if !database.has_table("throttled_calls")? {
         return Ok(0);
     }
-    let sum = "SELECT coalesce(sum(calls), 0) FROM throttle WHERE minute > ? AND minute <= ?";
+    let sum = "SELECT coalesce(sum(calls), 0) FROM throttled_calls WHERE minute > ? AND minute <= ?";
     let calls: i64 = database.reader().query_row(sum, params![now - HOUR, now], |row| row.get(0))?;
     Ok(u64::try_from(calls).unwrap_or_default())
 }

@@ -7,8 +7,84 @@
 //! (a default, a copy). [`SCHEMA`] and a step that was shipped stay as they are, because a new database takes the same
 //! way as an old one.
 
+use crate::sqlite::{Connection, StatementError};
+
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT, BOUNDS, COLD_MISSES];
+pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT, BOUNDS, COLD_MISSES, NAMES];
+
+/// Version 8: plain names of tables and columns. [`older_names`] is the same list for a reader.
+const NAMES: &str = "
+DROP TRIGGER run_ended;
+ALTER TABLE hourly RENAME COLUMN n TO lookups;
+ALTER TABLE hourly RENAME TO lookups_by_hour;
+ALTER TABLE lifetime RENAME COLUMN n TO lookups;
+ALTER TABLE lifetime RENAME TO lookup_totals;
+ALTER TABLE folded RENAME TO aggregated_logs;
+ALTER TABLE job RENAME TO jobs;
+ALTER TABLE run RENAME COLUMN exit TO exit_code;
+ALTER TABLE run RENAME TO runs;
+ALTER TABLE alert RENAME TO alerts;
+ALTER TABLE silence RENAME TO silences;
+ALTER TABLE alert_event RENAME COLUMN what TO event;
+ALTER TABLE alert_event RENAME TO alert_events;
+ALTER TABLE delivery RENAME TO deliveries;
+ALTER TABLE journal RENAME COLUMN space TO namespace;
+ALTER TABLE journal RENAME COLUMN who TO author;
+ALTER TABLE sample RENAME COLUMN held TO bytes;
+ALTER TABLE sample RENAME TO size_samples;
+ALTER TABLE call RENAME TO aws_calls;
+ALTER TABLE run_total RENAME COLUMN n TO runs;
+ALTER TABLE run_total RENAME TO run_totals;
+ALTER TABLE aws_failure RENAME TO last_aws_failure;
+ALTER TABLE throttle RENAME TO throttled_calls;
+ALTER TABLE hit_window RENAME TO hit_rate_windows;
+ALTER TABLE hit_window_before RENAME COLUMN n TO lookups;
+ALTER TABLE hit_window_before RENAME TO hit_rate_baselines;
+ALTER TABLE cold_miss RENAME TO cold_misses;
+CREATE TRIGGER run_ended AFTER UPDATE OF outcome ON runs WHEN new.outcome IS NOT NULL AND old.outcome IS NULL BEGIN
+  INSERT INTO run_totals VALUES(new.job, new.profile, new.outcome, 1, new.took_ms, new.calls)
+    ON CONFLICT DO UPDATE SET runs = runs + 1, took_ms = took_ms + excluded.took_ms, calls = calls + excluded.calls;
+END;
+";
+
+/// Tables before version 8: the old name, the new name, and the renamed columns of a view under the new name.
+const OLDER: [(&str, &str, &str); 18] = [
+    ("hourly", "lookups_by_hour", ", n AS lookups"),
+    ("lifetime", "lookup_totals", ", n AS lookups"),
+    ("folded", "aggregated_logs", ""),
+    ("job", "jobs", ""),
+    ("run", "runs", ", exit AS exit_code"),
+    ("alert", "alerts", ""),
+    ("silence", "silences", ""),
+    ("alert_event", "alert_events", ", what AS event"),
+    ("delivery", "deliveries", ""),
+    ("journal", "journal", ", space AS namespace, who AS author"),
+    ("sample", "size_samples", ", held AS bytes"),
+    ("call", "aws_calls", ""),
+    ("run_total", "run_totals", ", n AS runs"),
+    ("aws_failure", "last_aws_failure", ""),
+    ("throttle", "throttled_calls", ""),
+    ("hit_window", "hit_rate_windows", ""),
+    ("hit_window_before", "hit_rate_baselines", ", n AS lookups"),
+    ("cold_miss", "cold_misses", ""),
+];
+
+/// Makes a database of an earlier version readable by the current names, for a user who cannot migrate it: one temporary
+/// view for each of its tables. Nothing is written to the file.
+pub(super) fn older_names(connection: &Connection) -> Result<(), StatementError> {
+    let mut find =
+        connection.prepare("SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?)")?;
+    for (old, new, columns) in OLDER {
+        let exists: bool = find.query_row([old], |row| row.get(0))?;
+        if exists {
+            connection.execute_batch(&format!("CREATE TEMP VIEW {new} AS SELECT *{columns} FROM main.{old}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first version with the current names of tables.
+pub(super) const NAMED: i32 = 8;
 
 /// Keys that a command asked for when they were not stored (`cold.rs`).
 const COLD_MISSES: &str = "

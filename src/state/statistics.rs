@@ -121,7 +121,8 @@ pub struct Hour {
 
 /// Folded lookups in `cache` by hour since the hour of `since`, the oldest first; an hour without any is not there.
 pub fn hours(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec<Hour>, StateError> {
-    let statement = "SELECT hour, resource, outcome, n FROM hourly WHERE hour >= ? AND cache = ? ORDER BY hour";
+    let statement =
+        "SELECT hour, resource, outcome, lookups FROM lookups_by_hour WHERE hour >= ? AND cache = ? ORDER BY hour";
     let mut hours: Vec<Hour> = Vec::new();
     let mut statement = database.reader().prepare(statement)?;
     let mut rows = statement.query(params![hour_of(since), cache_number(cache)])?;
@@ -139,7 +140,8 @@ pub fn hours(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec
 
 /// Folded lookups in `cache` since the beginning of the hour of `since`.
 pub fn window(database: &Database, cache: &Path, since: UnixMillis) -> Result<LookupCounts, StateError> {
-    let statement = "SELECT resource, outcome, sum(n) FROM hourly WHERE hour >= ? AND cache = ? GROUP BY 1, 2";
+    let statement =
+        "SELECT resource, outcome, sum(lookups) FROM lookups_by_hour WHERE hour >= ? AND cache = ? GROUP BY 1, 2";
     let mut counts = LookupCounts::default();
     let mut statement = database.reader().prepare(statement)?;
     collect(&mut counts, statement.query_map(params![hour_of(since), cache_number(cache)], read)?)?;
@@ -148,9 +150,9 @@ pub fn window(database: &Database, cache: &Path, since: UnixMillis) -> Result<Lo
 
 /// All folded lookups in `cache` since statistics began.
 pub fn lifetime(database: &Database, cache: &Path) -> Result<LookupCounts, StateError> {
-    let statement = "SELECT resource, outcome, sum(n) FROM (
-            SELECT resource, outcome, n FROM hourly WHERE cache = ?1
-            UNION ALL SELECT resource, outcome, n FROM lifetime WHERE cache = ?1
+    let statement = "SELECT resource, outcome, sum(lookups) FROM (
+            SELECT resource, outcome, lookups FROM lookups_by_hour WHERE cache = ?1
+            UNION ALL SELECT resource, outcome, lookups FROM lookup_totals WHERE cache = ?1
         ) GROUP BY 1, 2";
     let mut counts = LookupCounts::default();
     let mut statement = database.reader().prepare(statement)?;
@@ -172,8 +174,8 @@ pub(super) fn add(
     outcome: LookupOutcome,
     n: u64,
 ) -> Result<(), StateError> {
-    let statement = "INSERT INTO hourly(hour, cache, resource, outcome, n) VALUES(?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET n = n + excluded.n";
+    let statement = "INSERT INTO lookups_by_hour(hour, cache, resource, outcome, lookups) VALUES(?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET lookups = lookups + excluded.lookups";
     let n = i64::try_from(n).unwrap_or(i64::MAX);
     let mut statement = transaction.prepare(statement)?;
     statement.execute(params![hour, cache, resource.as_str(), outcome.as_str(), n])?;
@@ -182,8 +184,8 @@ pub(super) fn add(
 
 /// Whether [`roll`] has something to do.
 pub(super) fn has_old_hours(connection: &Connection, now: UnixMillis) -> Result<bool, StateError> {
-    let statement = "SELECT EXISTS(SELECT 1 FROM hourly WHERE hour < ?1 OR hour > ?2)
-        OR EXISTS(SELECT 1 FROM hit_window WHERE began_at > ?2)";
+    let statement = "SELECT EXISTS(SELECT 1 FROM lookups_by_hour WHERE hour < ?1 OR hour > ?2)
+        OR EXISTS(SELECT 1 FROM hit_rate_windows WHERE began_at > ?2)";
     Ok(connection.query_row(statement, bounds(now), |row| row.get(0))?)
 }
 
@@ -191,15 +193,15 @@ pub(super) fn has_old_hours(connection: &Connection, now: UnixMillis) -> Result<
 /// window would include them until then. A window that began in the future begins anew.
 pub(super) fn roll(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StateError> {
     transaction.execute(
-        "INSERT INTO lifetime(cache, resource, outcome, n)
-            SELECT cache, resource, outcome, sum(n) FROM hourly WHERE hour < ?1 OR hour > ?2 GROUP BY 1, 2, 3
-            ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        "INSERT INTO lookup_totals(cache, resource, outcome, lookups)
+            SELECT cache, resource, outcome, sum(lookups) FROM lookups_by_hour WHERE hour < ?1 OR hour > ?2 GROUP BY 1, 2, 3
+            ON CONFLICT DO UPDATE SET lookups = lookups + excluded.lookups",
         bounds(now),
     )?;
-    transaction.execute("DELETE FROM hourly WHERE hour < ?1 OR hour > ?2", bounds(now))?;
-    let windows = "cache IN (SELECT cache FROM hit_window WHERE began_at > ?1)";
-    transaction.execute(&format!("DELETE FROM hit_window_before WHERE {windows}"), [bounds(now)[1]])?;
-    transaction.execute("UPDATE hit_window SET began_at = ?1 WHERE began_at > ?2", [now, bounds(now)[1]])?;
+    transaction.execute("DELETE FROM lookups_by_hour WHERE hour < ?1 OR hour > ?2", bounds(now))?;
+    let windows = "cache IN (SELECT cache FROM hit_rate_windows WHERE began_at > ?1)";
+    transaction.execute(&format!("DELETE FROM hit_rate_baselines WHERE {windows}"), [bounds(now)[1]])?;
+    transaction.execute("UPDATE hit_rate_windows SET began_at = ?1 WHERE began_at > ?2", [now, bounds(now)[1]])?;
     cold::forget_outside(transaction, bounds(now))
 }
 

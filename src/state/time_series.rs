@@ -61,10 +61,10 @@ pub fn add_sample(database: &mut Database, cache: &Path, sample: &UsageSample) -
     let (entries, held) = (signed(sample.entries), signed(sample.held));
     database.write(|transaction| {
         // A clock that was ahead must not leave samples that keep later ones away.
-        transaction.execute("DELETE FROM sample WHERE at < ? OR at > ?", params![sample.at - KEPT, sample.at])?;
+        transaction.execute("DELETE FROM size_samples WHERE at < ? OR at > ?", params![sample.at - KEPT, sample.at])?;
         let kept = transaction.execute(
-            "INSERT INTO sample(cache, at, entries, held) SELECT ?1, ?2, ?3, ?4
-             WHERE NOT EXISTS (SELECT 1 FROM sample WHERE cache = ?1 AND at > ?5)",
+            "INSERT INTO size_samples(cache, at, entries, bytes) SELECT ?1, ?2, ?3, ?4
+             WHERE NOT EXISTS (SELECT 1 FROM size_samples WHERE cache = ?1 AND at > ?5)",
             params![cache, sample.at, entries, held, sample.at - APART],
         )?;
         Ok(kept > 0)
@@ -73,8 +73,9 @@ pub fn add_sample(database: &mut Database, cache: &Path, sample: &UsageSample) -
 
 /// The samples of `cache` since `since`, the oldest first.
 pub fn samples(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec<UsageSample>, StateError> {
-    let mut statement =
-        database.reader().prepare("SELECT at, entries, held FROM sample WHERE cache = ? AND at >= ? ORDER BY at")?;
+    let mut statement = database
+        .reader()
+        .prepare("SELECT at, entries, bytes FROM size_samples WHERE cache = ? AND at >= ? ORDER BY at")?;
     let rows = statement.query_map(params![cache_number(cache), since], |row| {
         Ok(UsageSample { at: row.get(0)?, entries: unsigned(row.get(1)?), held: unsigned(row.get(2)?) })
     })?;
@@ -84,20 +85,20 @@ pub fn samples(database: &Database, cache: &Path, since: UnixMillis) -> Result<V
 /// Adds calls that were made in the hour of `now`.
 pub fn add_calls(database: &mut Database, calls: &[CallCount], now: UnixMillis) -> Result<(), StateError> {
     database.write(|transaction| {
-        let statement = "INSERT INTO call(hour, operation, sent) VALUES(?, ?, ?)
+        let statement = "INSERT INTO aws_calls(hour, operation, sent) VALUES(?, ?, ?)
             ON CONFLICT DO UPDATE SET sent = sent + excluded.sent";
         for call in calls {
             transaction.execute(statement, params![hour_of(now), call.operation, signed(call.sent)])?;
         }
         let before = now - KEPT;
         transaction.execute(
-            "INSERT INTO call(hour, operation, sent)
-             SELECT 0, operation, sum(sent) FROM call WHERE hour > 0 AND (hour < ?1 OR hour > ?2) GROUP BY operation
+            "INSERT INTO aws_calls(hour, operation, sent)
+             SELECT 0, operation, sum(sent) FROM aws_calls WHERE hour > 0 AND (hour < ?1 OR hour > ?2) GROUP BY operation
              ON CONFLICT DO UPDATE SET sent = sent + excluded.sent",
             [before, now],
         )?;
         // A clock that was ahead must not leave calls in hours that every day includes.
-        transaction.execute("DELETE FROM call WHERE hour > 0 AND (hour < ?1 OR hour > ?2)", [before, now])?;
+        transaction.execute("DELETE FROM aws_calls WHERE hour > 0 AND (hour < ?1 OR hour > ?2)", [before, now])?;
         Ok(())
     })
 }
@@ -111,7 +112,7 @@ pub fn call_totals(database: &Database) -> Result<Vec<CallCount>, StateError> {
 pub fn calls_since(database: &Database, since: UnixMillis) -> Result<Vec<CallCount>, StateError> {
     let mut statement = database
         .reader()
-        .prepare("SELECT operation, sum(sent) FROM call WHERE hour >= ? GROUP BY operation ORDER BY operation")?;
+        .prepare("SELECT operation, sum(sent) FROM aws_calls WHERE hour >= ? GROUP BY operation ORDER BY operation")?;
     let rows = statement
         .query_map([hour_of(since)], |row| Ok(CallCount { operation: row.get(0)?, sent: unsigned(row.get(1)?) }))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -121,7 +122,7 @@ pub fn calls_since(database: &Database, since: UnixMillis) -> Result<Vec<CallCou
 pub fn run_totals(database: &Database) -> Result<Vec<RunTotal>, StateError> {
     let mut statement = database
         .reader()
-        .prepare("SELECT job, profile, outcome, n, took_ms, calls FROM run_total ORDER BY job, profile, outcome")?;
+        .prepare("SELECT job, profile, outcome, runs, took_ms, calls FROM run_totals ORDER BY job, profile, outcome")?;
     let rows = statement.query_map([], |row| {
         Ok(RunTotal {
             job: row.get(0)?,
@@ -179,27 +180,27 @@ mod tests {
         }
         assert_eq!(call_totals(&database).unwrap(), [count("", 4), count("X.ListUsers", 8)]);
         assert_eq!(calls_since(&database, 40 * 24 * HOUR).unwrap(), [count("", 1), count("X.ListUsers", 2)]);
-        let rows: i64 = database.reader().query_row("SELECT count(*) FROM call", [], |row| row.get(0)).unwrap();
+        let rows: i64 = database.reader().query_row("SELECT count(*) FROM aws_calls", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 4, "old hours are one");
     }
 
     #[test]
     fn runs_are_counted_when_they_end_and_stay_counted_when_they_are_forgotten() {
         let (_root, mut database) = database();
-        let begin = "INSERT INTO run(job, profile, kind, started_at, pid) VALUES('w', '', 'warm', 1, 1)";
+        let begin = "INSERT INTO runs(job, profile, kind, started_at, pid) VALUES('w', '', 'warm', 1, 1)";
         database
             .write(|t| {
                 for (outcome, took) in [("done", 5), ("done", 7), ("failed", 1)] {
                     t.execute(begin, [])?;
                     let id = t.last_insert_rowid();
                     t.execute(
-                        "UPDATE run SET outcome = ?, took_ms = ?, calls = 2 WHERE id = ?",
+                        "UPDATE runs SET outcome = ?, took_ms = ?, calls = 2 WHERE id = ?",
                         params![outcome, took, id],
                     )?;
-                    t.execute("UPDATE run SET outcome = outcome WHERE id = ?", [id])?;
+                    t.execute("UPDATE runs SET outcome = outcome WHERE id = ?", [id])?;
                 }
                 t.execute(begin, [])?;
-                t.execute("DELETE FROM run", [])?;
+                t.execute("DELETE FROM runs", [])?;
                 Ok(())
             })
             .unwrap();

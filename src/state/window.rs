@@ -16,12 +16,12 @@ use std::path::Path;
 pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> Result<(), StateError> {
     let cache = cache_number(cache);
     database.write(|transaction| {
-        transaction.execute("DELETE FROM hit_window WHERE cache = ?", [cache])?;
-        transaction.execute("DELETE FROM hit_window_before WHERE cache = ?", [cache])?;
-        transaction.execute("INSERT INTO hit_window(cache, began_at) VALUES(?, ?)", params![cache, now])?;
+        transaction.execute("DELETE FROM hit_rate_windows WHERE cache = ?", [cache])?;
+        transaction.execute("DELETE FROM hit_rate_baselines WHERE cache = ?", [cache])?;
+        transaction.execute("INSERT INTO hit_rate_windows(cache, began_at) VALUES(?, ?)", params![cache, now])?;
         transaction.execute(
-            "INSERT INTO hit_window_before(cache, resource, outcome, n)
-             SELECT cache, resource, outcome, n FROM hourly WHERE hour = ? AND cache = ?",
+            "INSERT INTO hit_rate_baselines(cache, resource, outcome, lookups)
+             SELECT cache, resource, outcome, lookups FROM lookups_by_hour WHERE hour = ? AND cache = ?",
             params![hour_of(now), cache],
         )?;
         cold::forget(transaction, cache)
@@ -30,17 +30,17 @@ pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> R
 
 /// The start of the window of `cache`; `None` if it was never restarted.
 pub fn window_began(database: &Database, cache: &Path) -> Result<Option<UnixMillis>, StateError> {
-    if !database.has_table("hit_window")? {
+    if !database.has_table("hit_rate_windows")? {
         return Ok(None);
     }
-    let find = "SELECT began_at FROM hit_window WHERE cache = ?";
+    let find = "SELECT began_at FROM hit_rate_windows WHERE cache = ?";
     Ok(database.reader().query_row(find, [cache_number(cache)], |row| row.get(0)).optional()?)
 }
 
 /// The counts of the start hour of `cache`'s window from before the start.
 pub(super) fn before(database: &Database, cache: &Path) -> Result<LookupCounts, StateError> {
     let mut counts = LookupCounts::default();
-    let find = "SELECT resource, outcome, n FROM hit_window_before WHERE cache = ?";
+    let find = "SELECT resource, outcome, lookups FROM hit_rate_baselines WHERE cache = ?";
     let mut statement = database.reader().prepare(find)?;
     collect(&mut counts, statement.query_map([cache_number(cache)], read)?)?;
     Ok(counts)

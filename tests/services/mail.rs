@@ -163,7 +163,7 @@ fn a_server_that_is_down_is_said_and_a_later_run_sends_the_same_mail() {
     let port = desk.alerts.email.port.unwrap();
     assert!(failed.starts_with(&format!("the mail server localhost:{port} cannot be reached: ")), "{failed}");
     assert!(delivered.hint.contains("the next run tries again"), "{}", delivered.hint);
-    let row = "SELECT message_id, attempts, last_error FROM outbox o JOIN delivery d ON d.message = o.id";
+    let row = "SELECT message_id, attempts, last_error FROM outbox o JOIN deliveries d ON d.message = o.id";
     let (id, attempts, error): (String, i64, String) =
         desk.database.connection().query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     assert_eq!((attempts, error), (1, failed));

@@ -219,7 +219,7 @@ fn fold_file(
             cold::note(transaction, cache, entry, at)?;
         }
         for name in done {
-            transaction.execute("DELETE FROM folded WHERE name = ?", [name])?;
+            transaction.execute("DELETE FROM aggregated_logs WHERE name = ?", [name])?;
         }
         note(transaction, name, now)
     })?;
@@ -277,13 +277,13 @@ fn taken(directory: &Path) -> Result<BTreeSet<String>, StateError> {
 }
 
 fn noted(connection: &Connection) -> Result<BTreeSet<String>, StateError> {
-    let mut statement = connection.prepare("SELECT name FROM folded")?;
+    let mut statement = connection.prepare("SELECT name FROM aggregated_logs")?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(names)
 }
 
 fn note(transaction: &Transaction<'_>, name: &str, now: UnixMillis) -> Result<(), StateError> {
-    transaction.execute("INSERT INTO folded(name, at) VALUES(?, ?)", params![name, now])?;
+    transaction.execute("INSERT INTO aggregated_logs(name, at) VALUES(?, ?)", params![name, now])?;
     Ok(())
 }
 

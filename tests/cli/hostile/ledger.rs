@@ -14,14 +14,14 @@ fn a_text_of_150_mb_in_the_ledger_is_not_read_and_its_space_is_given_back() {
         let (mut database, _) = world.app().database().unwrap();
         database.connection().execute_batch(sql).unwrap();
     };
-    change(&format!("UPDATE run SET reason = {LONG}"));
+    change(&format!("UPDATE runs SET reason = {LONG}"));
     for words in [vec!["jobs", "history"], vec!["jobs", "list"], vec!["jobs", "history", "--json"]] {
         let run = measure(&mut world.command(words.clone()), &words.join(" "));
         run.is_bounded(&words.join(" "));
         run.ran.ok();
     }
     world.run(["jobs", "history"]).ok().says("(150000000 bytes, too long to be shown)");
-    change("DELETE FROM run");
+    change("DELETE FROM runs");
     let size = || std::fs::metadata(world.state_dir().join("state.db")).unwrap().len();
     assert!(size() > 100_000_000, "{}", size());
     world.run(["cache", "cleanup"]).ok();
