@@ -1,3 +1,5 @@
+//! `state.db` opened, migrated, refused and replaced.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 
