@@ -46,7 +46,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that moves only when a test sets it.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_moves_only_when_told() {
+    fn a_manual_clock_moves_only_when_set() {
         let clock = ManualClock::at(1_000);
         assert_eq!(clock.now(), 1_000);
         clock.advance(Duration::from_secs(2));

@@ -1,7 +1,7 @@
 //! Runs another program to its end, within bounds of time and memory.
 //!
 //! Guarantee: no shell reads the arguments; neither side can block the other; nothing that the program prints reaches a disk;
-//! at the timeout every process that it started ends, also one in a session of its own.
+//! at the timeout every process that it started ends, also one in another session.
 
 use crate::model::one_line;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -66,7 +66,7 @@ pub struct ProgramSpec<'a> {
     pub timeout: Duration,
 }
 
-/// Why a program has no end of its own. The texts follow the name of the program.
+/// Why a program was stopped. The texts follow the name of the program.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// There is no such program.
@@ -179,7 +179,7 @@ fn kill(child: &mut Child, marker: &str, is_foreground: bool) {
     }
     let _ = child.kill();
     let _ = child.wait();
-    // A process in a session of its own is not in the group. It may start another one while it is searched for, and a killed
+    // A process in another session is not in the group. It may start another one while it is searched for, and a killed
     // one ends a moment later.
     let end = Instant::now() + ENDING;
     loop {

@@ -21,7 +21,7 @@ pub trait Progress: Send + Sync {
     fn finished(&self, what: &str);
 }
 
-/// Progress that nobody looks at.
+/// Discards progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 

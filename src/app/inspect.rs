@@ -10,7 +10,7 @@ use crate::app::error::AppError;
 use crate::app::maintenance::Maintenance;
 use crate::app::naming;
 use crate::app::stack::StoreStack;
-use crate::cache::{CUSTOM, Cache, Dirt, InvalidatingChange, Soundness, Usability, covered_by, dirtied_by};
+use crate::cache::{CUSTOM, Cache, ChecksumState, Dirt, InvalidatingChange, Usability, covered_by, dirtied_by};
 use crate::cache::{fresh_until, has_own_time, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
@@ -30,7 +30,7 @@ pub struct Inspected {
     /// `fresh`, `stale` (stands in for a silent AWS), `expired`, `from the future`.
     pub verdict: &'static str,
     /// `sound`, `damaged`, `other_version`.
-    pub checksum: Soundness,
+    pub checksum: ChecksumState,
     /// When AWS gave it.
     pub stored_at: String,
     /// How old it is.
@@ -141,8 +141,8 @@ impl<'a> Inspector<'a> {
         let mut found = Vec::new();
         for (space, key) in keys {
             // One that went meanwhile is not there any more.
-            if let Some((meta, soundness)) = cache.examine(&space, &key)? {
-                found.push(self.inspected(&cache, &meta, soundness));
+            if let Some((meta, integrity)) = cache.examine(&space, &key)? {
+                found.push(self.inspected(&cache, &meta, integrity));
             }
         }
         Ok(found)
@@ -180,7 +180,7 @@ impl<'a> Inspector<'a> {
         };
         let address = Address { space: &space, key };
         let cache = StoreStack::new(self.app).cache_on(&disk);
-        let entry = cache.examine(&space, key)?.map(|(meta, soundness)| self.inspected(&cache, &meta, soundness));
+        let entry = cache.examine(&space, key)?.map(|(meta, integrity)| self.inspected(&cache, &meta, integrity));
         let covering: Vec<&InvalidationRecord> =
             history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
         let evictions = disk.evictions(address)?;
@@ -226,11 +226,13 @@ impl<'a> Inspector<'a> {
         }
         if let Some(entry) = entry {
             return match (entry.checksum, entry.verdict) {
-                (Soundness::OtherVersion, _) => (false, "another version of awsideman stored it".into()),
-                (Soundness::Damaged, _) => (false, "it is damaged; the next read drops it and asks AWS".into()),
-                (Soundness::Sound, "fresh") => (true, "it is there, intact and fresh".into()),
-                (Soundness::Sound, "from the future") => (false, "its time is in the future: a clock was wrong".into()),
-                (Soundness::Sound, _) => (false, expired(entry)),
+                (ChecksumState::OtherVersion, _) => (false, "another version of awsideman stored it".into()),
+                (ChecksumState::Damaged, _) => (false, "it is damaged; the next read drops it and asks AWS".into()),
+                (ChecksumState::Intact, "fresh") => (true, "it is there, intact and fresh".into()),
+                (ChecksumState::Intact, "from the future") => {
+                    (false, "its time is in the future: a clock was wrong".into())
+                }
+                (ChecksumState::Intact, _) => (false, expired(entry)),
             };
         }
         let fenced = covering.iter().find(|record| record.stands(now));
@@ -256,7 +258,7 @@ impl<'a> Inspector<'a> {
         (false, why)
     }
 
-    fn inspected(&self, cache: &Cache, meta: &Meta, checksum: Soundness) -> Inspected {
+    fn inspected(&self, cache: &Cache, meta: &Meta, checksum: ChecksumState) -> Inspected {
         let now = self.app.clock().now();
         let Ttl { mut duration, mut key } =
             self.app.config().cache.ttl.of(Resource::of_key(&meta.key), operation_of(&meta.key));

@@ -5,7 +5,7 @@
 use crate::app::core::App;
 use crate::app::error::AppError;
 use crate::app::stack::StoreStack;
-use crate::cache::Soundness;
+use crate::cache::ChecksumState;
 use crate::progress::Progress;
 use crate::store::{Disk, Select, Store};
 use serde::Serialize;
@@ -147,12 +147,12 @@ impl<'a> Integrity<'a> {
         let scanned = disk.scan(&Select::All, &mut |meta| {
             progress.advanced(what, 1);
             match cache.examine(&meta.space, &meta.key) {
-                Ok(Some((meta, Soundness::Sound))) => {
+                Ok(Some((meta, ChecksumState::Intact))) => {
                     done.sound += 1;
                     done.bytes += meta.held;
                 }
-                Ok(Some((_, Soundness::OtherVersion))) => done.other_version += 1,
-                Ok(Some((meta, Soundness::Damaged))) => {
+                Ok(Some((_, ChecksumState::OtherVersion))) => done.other_version += 1,
+                Ok(Some((meta, ChecksumState::Damaged))) => {
                     done.damaged += 1;
                     if done.damaged_keys.len() < LISTED {
                         done.damaged_keys.push(meta.key);

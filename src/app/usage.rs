@@ -263,7 +263,7 @@ mod tests {
             size: 0,
             held: 0,
             frames: 0,
-            seal: 0,
+            checksum: 0,
         }
     }
 

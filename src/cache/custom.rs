@@ -44,7 +44,7 @@ pub fn covered_by(dirt: &[Dirt], space: Option<&str>) -> Vec<Select> {
 }
 
 impl Cache {
-    /// Replaces what a program stored under `key` by what `make` makes of it, in one step: nobody stores or removes it
+    /// Replaces the value of a program under `key` by the result of `make`, in one step: no process stores or removes it
     /// in between. `make` gets nothing where nothing usable is; it may be called again when another thread was faster,
     /// and its error changes nothing. `false` when a change of that key is under way.
     pub fn update(&self, key: &Key, ttl: Option<Duration>, make: UpdatePayload<'_>) -> Result<bool, StoreError> {
@@ -64,7 +64,7 @@ impl Cache {
     /// The payload of an entry that a read would be given; `None` for what is past its time, damaged or another version's.
     fn usable(&self, meta: &Meta, frames: &mut dyn Frames, now: UnixMillis) -> Result<Option<Vec<u8>>, StoreError> {
         let fresh = matches!(judge(meta, self.allowance(&meta.key, None), now), Usability::Fresh { .. });
-        if meta.schema != entry::SCHEMA || !entry::is_sealed(meta) || !fresh {
+        if meta.schema != entry::SCHEMA || !entry::is_intact(meta) || !fresh {
             return Ok(None);
         }
         let mut payload = Payload::new(meta, frames);

@@ -1,4 +1,4 @@
-//! The form of an entry: a payload in frames, each with its checksum, and a seal over the metadata.
+//! The form of an entry: a payload in frames, each with its checksum, and a checksum over the metadata.
 //!
 //! A frame that was flipped, cut, swapped with another or moved to another key is noticed before a byte of the
 //! entry is shown; there is no code in data.
@@ -59,8 +59,8 @@ impl<'a> Framer<'a> {
     }
 }
 
-/// The seal over everything in the metadata that shapes an answer; `used_at` is not part of it.
-pub(super) fn seal(meta: &Meta) -> u64 {
+/// The checksum of the metadata that determines an answer; `used_at` is not part of it.
+pub(super) fn checksum(meta: &Meta) -> u64 {
     let mut hash = Xxh3::new();
     for text in [&meta.space, &meta.key, &meta.source] {
         hash.update(&(text.len() as u64).to_le_bytes());
@@ -77,9 +77,9 @@ pub(super) fn seal(meta: &Meta) -> u64 {
     hash.digest() >> 1
 }
 
-/// Whether the metadata is as it was sealed.
-pub(super) fn is_sealed(meta: &Meta) -> bool {
-    seal(meta) == meta.seal
+/// Whether the metadata matches its checksum.
+pub(super) fn is_intact(meta: &Meta) -> bool {
+    checksum(meta) == meta.checksum
 }
 
 /// The payload of one entry, frame by frame through one pair of buffers.
@@ -98,7 +98,7 @@ impl<'a> Payload<'a> {
         Self { meta, frames, next: 0, raw: Vec::new(), plain: Vec::new(), at: 0, failure: None }
     }
 
-    /// Checks every frame before the first byte is shown. An entry of one frame is decoded at once, since nothing
+    /// Checks every frame before the first byte is shown. An entry of one frame is decoded immediately, since nothing
     /// of it is shown before its only check.
     pub(super) fn verify(&mut self) -> Result<(), StoreError> {
         if self.meta.frames == 1 {
@@ -224,9 +224,9 @@ mod tests {
             size: payload.len() as u64,
             held: frames.iter().map(|frame| frame.len() as u64).sum(),
             frames: u32::try_from(frames.len()).unwrap(),
-            seal: 0,
+            checksum: 0,
         };
-        meta.seal = seal(&meta);
+        meta.checksum = checksum(&meta);
         (meta, InMemory(frames))
     }
 
@@ -246,7 +246,7 @@ mod tests {
         for compression in [false, true] {
             for payload in [&b"{}"[..], b"", &long] {
                 let (meta, mut frames) = pack(payload, compression);
-                assert!(is_sealed(&meta));
+                assert!(is_intact(&meta));
                 assert_eq!(unpack(&meta, &mut frames).unwrap(), payload);
             }
         }
@@ -260,7 +260,7 @@ mod tests {
         frames.0.swap(0, 1);
         assert!(matches!(unpack(&meta, &mut frames), Err(StoreError::Damaged { .. })));
         meta.fresh_until += 1;
-        assert!(!is_sealed(&meta));
+        assert!(!is_intact(&meta));
     }
 
     proptest! {

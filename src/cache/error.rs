@@ -44,7 +44,7 @@ pub enum CacheError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// AWS was changed and the cache could not be told.
+    /// AWS was changed, and the invalidation could not be recorded.
     #[error("AWS was changed; the cache does not know: {0}")]
     NotInvalidated(StoreError),
 }

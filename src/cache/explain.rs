@@ -1,6 +1,6 @@
 //! The table of invalidations read backwards: which changes make a key false.
 //!
-//! Says nothing of its own: each cause was found by asking the table whether that change covers the key.
+//! The table of invalidations decides: a cause is a change that covers the key.
 
 use crate::cache::invalidation::ChangeEvent;
 use crate::cache::invalidation::Dirt;
@@ -30,7 +30,7 @@ impl fmt::Display for InvalidatingChange {
 }
 
 /// A text that is no id.
-const NOBODY: &str = "\u{0}";
+const NO_ID: &str = "\u{0}";
 
 /// The changes that make `key` false, in the order of the table. Empty for what awsideman itself never changes.
 pub fn dirtied_by(key: &str) -> Vec<InvalidatingChange> {
@@ -42,7 +42,7 @@ pub fn dirtied_by(key: &str) -> Vec<InvalidatingChange> {
     for operation in Operation::ALL {
         for resource in operation.resources().iter().copied() {
             let about = |id: &str| ChangeEvent::new(resource, operation, id);
-            if covers(&about(NOBODY)) {
+            if covers(&about(NO_ID)) {
                 causes.push(InvalidatingChange { operation, resource, id: None });
             } else if let Some(id) = parts.iter().find(|id| covers(&about(id))) {
                 causes.push(InvalidatingChange { operation, resource, id: Some(id.clone()) });
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_of_ours_changes_has_no_cause() {
+    fn a_key_that_no_change_covers_has_no_cause() {
         for key in ["account:list:all", "ou:list:all", "thread_key_1", ""] {
             assert_eq!(causes(key), Vec::<String>::new(), "{key}");
         }

@@ -10,30 +10,30 @@ use crate::store::{Address, Select, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a fence stands at least when nobody closes it: longer than AWS takes for anything that it goes on with by
+/// The least time that a fence lasts if no process closes it: longer than AWS takes for anything that it continues by
 /// itself, so that a writer that died, or whose answer was lost, is covered. A change that takes longer raises it again.
 pub const FENCE: Duration = Duration::from_mins(5);
 
-/// A store as far as changes must reach it, whoever may read from it.
+/// The part of a store that changes need, also where reads are disabled.
 pub trait SharedStore: Send + Sync {
     /// The store itself, without a breaker in front; opened when it is first needed.
     fn store(&self) -> Result<Arc<dyn Store>, StoreError>;
 
-    /// Makes every process start cold; needs no space and no intact database. What begins anew stores and serves nothing
+    /// Makes every process start cold; needs no space and no intact database. A new generation stores and serves nothing
     /// that was fetched before `until`, as if the fence had been recorded.
     fn retire(&self, until: Option<UnixMillis>, now: UnixMillis) -> Result<(), StoreError>;
 
     /// Lets the fence that [`SharedStore::retire`] left for `until` at `now` end with `new` instead.
     fn shorten(&self, until: UnixMillis, now: UnixMillis, new: UnixMillis);
 
-    /// What is left when even that fails: keeps this host from using what the store holds until somebody has mended it.
+    /// What is left when even that fails: disables the store on this host until it is repaired.
     fn distrust(&self, reason: &str) -> Result<(), StoreError>;
 }
 
 /// What became of telling the stores.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
-    /// The number that the records got in each store; `None` where nothing could be recorded, and all begins anew.
+pub struct RecordedInvalidation {
+    /// The number that the records got in each store; `None` where nothing could be recorded, and the store starts empty.
     numbers: Vec<Option<u64>>,
     /// When the records were written, or the stores retired instead.
     at: UnixMillis,
@@ -43,7 +43,7 @@ pub struct Told {
     pub entries: u64,
 }
 
-impl Told {
+impl RecordedInvalidation {
     /// Whether a store was retired because it could not record the change.
     pub fn retired(&self) -> bool {
         self.numbers.contains(&None)
@@ -77,26 +77,31 @@ impl Fences {
         Fences { keep: FENCE.max(call.saturating_mul(2)), ..self }
     }
 
-    /// How long a fence stands when nobody closes it.
+    /// How long a fence lasts if no process closes it.
     pub fn keep(&self) -> Duration {
         self.keep
     }
 
     /// Before the change: nothing that it makes false is served or stored from here on, what programs keep included. The fence stands for
     /// [`Fences::keep`] when it is not closed.
-    pub fn raise(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
+    pub fn raise(&self, space: &str, dirt: &[Dirt]) -> Result<RecordedInvalidation, CacheError> {
         self.record(Some(space), dirt, Some(self.keep))
     }
 
     /// After the change: what was stored meanwhile goes too, and the fence that was raised ends with `settle`.
-    pub fn close(&self, space: &str, dirt: &[Dirt], raised: Option<&Told>) -> Result<Told, CacheError> {
+    pub fn close(
+        &self,
+        space: &str,
+        dirt: &[Dirt],
+        raised: Option<&RecordedInvalidation>,
+    ) -> Result<RecordedInvalidation, CacheError> {
         // First what a retirement left: the generation that the record below begins takes it over as it is then.
         if let Some((raised, stood)) = raised.and_then(|raised| Some((raised, raised.until?))) {
             let retired = self.stores.iter().zip(&raised.numbers).filter(|(_, number)| number.is_none());
             let until = self.clock.now().saturating_add(millis(self.settle));
             retired.for_each(|(shared, _)| shared.shorten(stood, raised.at, until));
         }
-        let told = self.record(Some(space), dirt, Some(self.settle))?;
+        let recorded = self.record(Some(space), dirt, Some(self.settle))?;
         let until = self.clock.now().saturating_add(millis(self.settle));
         for (shared, number) in self.stores.iter().zip(raised.iter().flat_map(|raised| &raised.numbers)) {
             if let (Some(number), Ok(store)) = (number, shared.store()) {
@@ -104,11 +109,11 @@ impl Fences {
                 let _ = store.lower(*number, until);
             }
         }
-        Ok(told)
+        Ok(recorded)
     }
 
     /// Records and deletes without a fence: for a change that was made elsewhere, in one space or in all.
-    pub fn invalidate(&self, space: Option<&str>, dirt: &[Dirt]) -> Result<Told, CacheError> {
+    pub fn invalidate(&self, space: Option<&str>, dirt: &[Dirt]) -> Result<RecordedInvalidation, CacheError> {
         self.record(space, dirt, None)
     }
 
@@ -119,9 +124,9 @@ impl Fences {
     }
 
     /// Whether another change may have come between the reading of a before-image and now: one that touched a key of
-    /// `dirt`, other than the one that raised `own`. What cannot be told counts as one.
-    pub fn overtaken(&self, witness: &Witness, space: &str, dirt: &[Dirt], own: Option<&Told>) -> bool {
-        let own: Vec<Option<u64>> = own.map(|told| told.numbers.clone()).unwrap_or_default();
+    /// `dirt`, other than the one that raised `own`. If it cannot be determined, it counts as one.
+    pub fn overtaken(&self, witness: &Witness, space: &str, dirt: &[Dirt], own: Option<&RecordedInvalidation>) -> bool {
+        let own: Vec<Option<u64>> = own.map(|recorded| recorded.numbers.clone()).unwrap_or_default();
         let touched = |(at, shared): (usize, &Arc<dyn SharedStore>)| {
             let since = witness.numbers.get(at).copied().flatten()?;
             let records = shared.store().ok()?.records(since).ok()??;
@@ -141,31 +146,36 @@ impl Fences {
         dirt.iter().filter_map(key_of).any(|key| self.stores.iter().any(|shared| fenced(shared, key)))
     }
 
-    fn record(&self, space: Option<&str>, dirt: &[Dirt], keep: Option<Duration>) -> Result<Told, CacheError> {
+    fn record(
+        &self,
+        space: Option<&str>,
+        dirt: &[Dirt],
+        keep: Option<Duration>,
+    ) -> Result<RecordedInvalidation, CacheError> {
         let now = self.clock.now();
         let until = keep.map(|keep| now.saturating_add(millis(keep)));
         let selections = covered_by(dirt, space);
-        let mut told = Told { at: now, until, ..Told::default() };
+        let mut recorded = RecordedInvalidation { at: now, until, ..RecordedInvalidation::default() };
         let mut lost = None;
         for shared in &self.stores {
             match shared.store().and_then(|store| store.remove(&selections, until, now)) {
                 Ok(removed) => {
-                    told.numbers.push(Some(removed.sequence));
-                    told.entries += removed.entries;
+                    recorded.numbers.push(Some(removed.sequence));
+                    recorded.entries += removed.entries;
                 }
                 Err(fault) => {
                     fault.log();
-                    told.numbers.push(None);
+                    recorded.numbers.push(None);
                     if let Err(worse) = shared.retire(until, now) {
                         tracing::error!("CacheError CacheInvalidationError: a change could not be recorded: {worse}");
-                        // Even then nobody on this host need be told what is no longer so.
+                        // Even then no process of this host must serve the old answer.
                         let _ = shared.distrust(&worse.to_string());
                         lost = Some(CacheError::NotInvalidated(worse));
                     }
                 }
             }
         }
-        lost.map_or(Ok(told), Err)
+        lost.map_or(Ok(recorded), Err)
     }
 }
 

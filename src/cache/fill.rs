@@ -79,7 +79,7 @@ impl Cache {
     pub fn ticket(&self) -> Result<Ticket, StoreError> {
         let taken_at = self.clock.now();
         if !self.store.stores() {
-            // Whoever knows that nothing will be stored has nothing to get ready for it.
+            // If nothing will be stored, nothing is prepared for it.
             self.store.sequence()?;
             return Err(StoreError::StoringPaused);
         }
@@ -175,7 +175,7 @@ impl Cache {
             };
         }
         if own {
-            // Only AWS can be silent: what a program may no longer have serves nobody.
+            // Only AWS can be silent: an expired value of a program is never served.
             times = Times { stale_until: times.fresh_until, ..times };
         }
         if answer.is_absence() {
@@ -218,9 +218,9 @@ fn meta(space: &str, key: &Key, source: &str, times: Times, (size, held, frames)
         size,
         held,
         frames,
-        seal: 0,
+        checksum: 0,
     };
-    meta.seal = entry::seal(&meta);
+    meta.checksum = entry::checksum(&meta);
     meta
 }
 

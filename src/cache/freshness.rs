@@ -1,7 +1,7 @@
 //! Fresh, stale or missing: the one place that judges.
 //!
 //! An entry is fresh until the *smaller* of what it was stored with and what today's configuration allows, so a
-//! shorter TTL acts at once; a stamp from the future is believed by nobody.
+//! shorter TTL applies immediately; a time in the future is never trusted.
 
 use crate::cache::custom::has_own_time;
 use crate::clock::{self, UnixMillis, millis};
@@ -80,7 +80,7 @@ mod tests {
             size: 2,
             held: 2,
             frames: 1,
-            seal: 0,
+            checksum: 0,
         }
     }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_ttl_acts_at_once_and_a_longer_one_does_not_extend() {
+    fn a_shorter_ttl_applies_immediately_and_a_longer_one_does_not_extend() {
         assert_eq!(at(1_100_000, 60, None), Usability::Stale);
         assert_eq!(at(1_600_000, 86_400, None), Usability::Stale);
         assert_eq!(at(1_000_000, 0, None), Usability::Stale);

@@ -116,7 +116,7 @@ pub(super) fn component(text: &str) -> String {
 }
 
 fn encode(component: &str, into: &mut String) {
-    // Beside another component it would read as the beginning of an ARN.
+    // Next to another component it would read as the beginning of an ARN.
     if component == "arn" {
         return into.push_str(NAMED_ARN);
     }

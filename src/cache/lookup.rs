@@ -93,10 +93,10 @@ pub enum Lookup {
 /// Whether an entry holds what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Soundness {
+pub enum ChecksumState {
     /// Every checksum is right.
-    Sound,
-    /// Another version stored it; nobody here can judge it.
+    Intact,
+    /// Another version stored it; this one cannot verify it.
     OtherVersion,
     /// It does not.
     Damaged,
@@ -118,9 +118,9 @@ impl Cache {
                 outcome = Ok(Miss::OtherVersion);
                 return Ok(());
             }
-            if !entry::is_sealed(meta) {
+            if !entry::is_intact(meta) {
                 outcome = Ok(Miss::Corrupt);
-                damaged = Some(meta.seal);
+                damaged = Some(meta.checksum);
                 return Ok(());
             }
             let (stale, left_ms) = match judge(meta, self.allowance(&meta.key, accept.max_age), now) {
@@ -140,7 +140,7 @@ impl Cache {
             let mut payload = Payload::new(meta, frames);
             if let Err(error) = payload.verify() {
                 if matches!(error, StoreError::Damaged { .. }) {
-                    damaged = Some(meta.seal);
+                    damaged = Some(meta.checksum);
                 }
                 return Err(error);
             }
@@ -153,9 +153,9 @@ impl Cache {
                 Err(error) => Err(payload.into_failure().unwrap_or(StoreError::Output(error))),
             }
         });
-        if let Some(seal) = damaged {
+        if let Some(checksum) = damaged {
             // The entry is of no use to anyone; failing to drop it only costs the next reader the same check.
-            let _ = self.store.discard(address, seal);
+            let _ = self.store.discard(address, checksum);
         }
         match (looked, outcome) {
             (Ok(_), Err(provenance)) => Ok(Lookup::Hit(provenance)),
@@ -181,7 +181,7 @@ impl Cache {
         let now = self.clock.now();
         let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, _| {
             if meta.schema == entry::SCHEMA
-                && entry::is_sealed(meta)
+                && entry::is_intact(meta)
                 && let Usability::Fresh { left_ms } = judge(meta, self.allowance(&meta.key, None), now)
             {
                 let age_ms = now.saturating_sub(meta.stored_at).max(0);
@@ -196,7 +196,7 @@ impl Cache {
     /// nothing usable is there, or when `show` did not go to its end.
     pub fn last(&self, space: &str, key: &Key, show: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> bool {
         let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, frames| {
-            if meta.schema != entry::SCHEMA || !entry::is_sealed(meta) {
+            if meta.schema != entry::SCHEMA || !entry::is_intact(meta) {
                 return Err(StoreError::Damaged { key: meta.key.clone(), reason: "it is not of this version" });
             }
             let mut payload = Payload::new(meta, frames);
@@ -207,17 +207,17 @@ impl Cache {
     }
 
     /// Verifies every byte of the entry under `key`, fresh or not, and drops nothing; `None` when it is not there.
-    pub fn examine(&self, space: &str, key: &str) -> Result<Option<(Meta, Soundness)>, StoreError> {
+    pub fn examine(&self, space: &str, key: &str) -> Result<Option<(Meta, ChecksumState)>, StoreError> {
         let mut found = None;
         let looked = self.store.view(Address { space, key }, &mut |meta, frames| {
-            let soundness = if meta.schema != entry::SCHEMA {
-                Soundness::OtherVersion
-            } else if entry::is_sealed(meta) && is_whole(meta, frames)? {
-                Soundness::Sound
+            let integrity = if meta.schema != entry::SCHEMA {
+                ChecksumState::OtherVersion
+            } else if entry::is_intact(meta) && is_whole(meta, frames)? {
+                ChecksumState::Intact
             } else {
-                Soundness::Damaged
+                ChecksumState::Damaged
             };
-            found = Some((meta.clone(), soundness));
+            found = Some((meta.clone(), integrity));
             Ok(())
         });
         looked.map(|_| found)
@@ -227,13 +227,13 @@ impl Cache {
     /// wrong. `true` when it was there. No record: nothing that is being fetched is kept out.
     pub fn withdraw(&self, space: &str, key: &Key, stored_at: UnixMillis) -> Result<bool, StoreError> {
         let address = Address { space, key: key.as_str() };
-        let mut seal = None;
+        let mut checksum = None;
         self.store.view(address, &mut |meta, _| {
-            seal = (meta.stored_at == stored_at).then_some(meta.seal);
+            checksum = (meta.stored_at == stored_at).then_some(meta.checksum);
             Ok(())
         })?;
-        let Some(seal) = seal else { return Ok(false) };
-        self.store.discard(address, seal)?;
+        let Some(checksum) = checksum else { return Ok(false) };
+        self.store.discard(address, checksum)?;
         Ok(true)
     }
 }

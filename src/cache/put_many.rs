@@ -1,4 +1,4 @@
-//! Many entries at once, each with a time to live of its own: for users of the library.
+//! Many entries in one transaction, each with its own TTL: for users of the library.
 //!
 //! A batch is stored in one transaction; its times shorten what the configuration allows and never lengthen it,
 //! save in the space where programs keep what is theirs alone; a ticket keeps out what a change has overtaken.

@@ -1,7 +1,7 @@
 //! What of a cache that was set aside is still true, taken over into the one that took its place.
 //!
 //! Every byte is verified before it is stored; an entry keeps its times; what any change was about that either
-//! cache remembers stays out, and so does what has been fetched anew meanwhile.
+//! cache remembers stays out, and so does what has been fetched again meanwhile.
 
 use super::{Cache, SCHEMA, Usability, entry};
 use crate::cache::lookup::is_whole;
@@ -11,7 +11,7 @@ use crate::store::{Address, Encrypted, Fill, Frames, KeyState, Meta, Remains, St
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// So many entries, or so many bytes of them, are stored at once.
+/// The most entries, or bytes of entries, in one transaction.
 const BATCH: usize = 500;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 /// The attempts to store one batch after the first, which waits for `cache.busy_timeout`.
@@ -50,7 +50,7 @@ pub struct SalvageTarget<'a> {
 
 impl Cache {
     /// Takes over what is sound. A store that fails ends it, and what was stored by then stays.
-    pub fn salvage(&self, remains: &Remains, heir: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
+    pub fn salvage(&self, remains: &Remains, target: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
         let mut done = Salvaged::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         progress.started(WHAT, remains.entries());
@@ -59,8 +59,10 @@ impl Cache {
             progress.advanced(WHAT, 1);
             // Records are about names as they are stored.
             let covered = remains.is_covered(Address { space: &meta.space, key: &meta.key });
-            let sound = heir.ring.revealed(meta, frames, |meta, frames| self.sound(covered, meta, frames));
-            match sound.transpose()?.unwrap_or(Err("under another key, in clear where it is to be sealed, or damaged"))
+            let sound = target.ring.revealed(meta, frames, |meta, frames| self.sound(covered, meta, frames));
+            match sound
+                .transpose()?
+                .unwrap_or(Err("under another key, in plaintext where it is to be encrypted, or damaged"))
             {
                 Ok(fill) => {
                     bytes += fill.meta.held;
@@ -70,11 +72,11 @@ impl Cache {
             }
             if batch.len() >= BATCH || bytes > BATCH_BYTES {
                 bytes = 0;
-                store(&mut batch, heir, &mut done)?;
+                store(&mut batch, target, &mut done)?;
             }
             Ok(())
         });
-        match walked.and_then(|faults| store(&mut batch, heir, &mut done).map(|()| faults)) {
+        match walked.and_then(|faults| store(&mut batch, target, &mut done).map(|()| faults)) {
             Ok(faults) => done.unreadable = faults,
             Err(error) => done.ended = Some(format!("it ended early: {error}")),
         }
@@ -92,7 +94,7 @@ impl Cache {
         if meta.schema != SCHEMA {
             return Ok(Err("stored by another version"));
         }
-        if !entry::is_sealed(meta) {
+        if !entry::is_intact(meta) {
             return Ok(Err("damaged"));
         }
         match self.verdict(meta) {
@@ -119,9 +121,9 @@ impl Cache {
     }
 }
 
-fn store(batch: &mut Vec<Fill>, heir: SalvageTarget<'_>, done: &mut Salvaged) -> Result<(), StoreError> {
+fn store(batch: &mut Vec<Fill>, target: SalvageTarget<'_>, done: &mut Salvaged) -> Result<(), StoreError> {
     let fills = std::mem::take(batch);
-    let Some(disk) = heir.disk else {
+    let Some(disk) = target.disk else {
         done.stored += fills.len() as u64;
         return Ok(());
     };
@@ -130,7 +132,7 @@ fn store(batch: &mut Vec<Fill>, heir: SalvageTarget<'_>, done: &mut Salvaged) ->
     }
     let mut waits = 0;
     let (stored, present) = loop {
-        match disk.put_absent(&fills, heir.since, heir.begun) {
+        match disk.put_absent(&fills, target.since, target.begun) {
             // Others store as well meanwhile, each at his turn; what is not taken over now is lost to them all.
             Err(error) if error.is_busy() && waits < MOST_WAITS => {
                 // After the first wait the store does not wait again by itself.
@@ -141,7 +143,7 @@ fn store(batch: &mut Vec<Fill>, heir: SalvageTarget<'_>, done: &mut Salvaged) ->
         }
     };
     done.stored += stored.stored;
-    for (reason, n) in [("a change was about it", stored.refused), ("fetched anew meanwhile", present)] {
+    for (reason, n) in [("a change was about it", stored.refused), ("fetched again meanwhile", present)] {
         if n > 0 {
             *done.left_out.entry(reason).or_default() += n;
         }

@@ -14,7 +14,7 @@ use super::read::CachePolicy;
 use super::read::Gateway;
 use super::unchanged;
 use super::waiting;
-use crate::cache::{CacheError, ChangeEvent, Dirt, Fences, Told, dirty};
+use crate::cache::{CacheError, ChangeEvent, Dirt, Fences, RecordedInvalidation, dirty};
 use crate::gateway::before_image;
 use crate::progress::Progress;
 use crate::state::StateError;
@@ -72,7 +72,7 @@ impl From<GatewayError> for Unwritten {
 struct MutationInProgress<'a> {
     writing: &'a Writing,
     space: String,
-    raised: Result<Told, CacheError>,
+    raised: Result<RecordedInvalidation, CacheError>,
     entry: Option<i64>,
 }
 
@@ -249,7 +249,7 @@ impl MutationInProgress<'_> {
         event: &ChangeEvent,
         image: &before_image::Image,
         witness: &crate::cache::Witness,
-    ) -> Result<Told, CacheError> {
+    ) -> Result<RecordedInvalidation, CacheError> {
         let (fences, raised) = (&self.writing.fences, self.raised.as_ref().ok());
         // What was there before is the ground on which exact keys were chosen: if somebody else changed it since, all
         // that it could have been goes.

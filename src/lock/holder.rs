@@ -160,7 +160,7 @@ impl Held {
         }
     }
 
-    /// Prints and logs that a wait for the lock was in vain.
+    /// Prints and logs that a wait for the lock timed out.
     pub fn report(&self, guard: Guard) {
         if matches!(guard, Guard::Fold | Guard::Tally) {
             // Nothing is lost and nothing is slower: the next fold does it.

@@ -1,4 +1,4 @@
-//! The locks that this process has waited for in vain: it waits for none of them again until it gets it.
+//! The locks that this process timed out on: it does not wait for one again until it gets it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ static WAITED: Mutex<BTreeMap<PathBuf, Option<Duration>>> = Mutex::new(BTreeMap:
 /// Whether there are any: without one, nothing is locked here.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process has waited for any lock in vain.
+/// Whether this process timed out on any lock.
 pub fn any() -> bool {
     ANY.load(Ordering::Relaxed)
 }
@@ -33,7 +33,7 @@ pub fn patience(path: &Path, wanted: Duration) -> Duration {
     }
 }
 
-/// Notes that a wait for the lock at `path` was in vain; `false` if that is known already.
+/// Notes that a wait for the lock at `path` timed out; `false` if that is known already.
 pub fn remember(path: &Path, wanted: Option<Duration>) -> bool {
     let mut waited = waited();
     ANY.store(true, Ordering::Relaxed);

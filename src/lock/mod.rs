@@ -70,7 +70,7 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// A wait of at most `most`; of nothing if this run has already waited in vain for the same lock.
+    /// A wait of at most `most`; no wait if this process already timed out on the same lock.
     pub fn new(path: &Path, guard: Guard, most: Duration) -> Wait {
         let most = memory::patience(path, most);
         Wait { path: path.into(), guard, most, begun: Instant::now(), printed: false }

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mailbox_is_told_with_what_to_write() {
+    fn an_invalid_mailbox_is_refused_with_what_to_write() {
         for (text, words) in [
             ("Müller, Ops <a@b>", "in quotes"),
             ("ops@team <a@b>", "in quotes"),

@@ -59,7 +59,7 @@ impl Resource {
         Resource::ALL.into_iter().find(|r| r.as_str() == word || r.as_str() == singular)
     }
 
-    /// The resource that a key such as `user:list:all` belongs to; `custom` for what is not one of ours.
+    /// The resource that a key such as `user:list:all` belongs to; `custom` for any other key.
     pub fn of_key(key: &str) -> Resource {
         let first = key.split(':').next().unwrap_or_default();
         Resource::ALL.into_iter().find(|r| r.as_str() == first).unwrap_or(Resource::Custom)
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_its_resource() {
+    fn a_key_has_its_resource() {
         assert_eq!(Resource::of_key("permission_set:list:all"), Resource::PermissionSet);
         assert_eq!(Resource::of_key("thread_key_1"), Resource::Custom);
     }

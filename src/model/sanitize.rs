@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn two_names_that_look_alike_are_told_apart() {
+    fn names_that_look_alike_are_shown_differently() {
         for unseen in ["\u{ad}", "\u{200b}", "\u{2060}", "\u{3164}", "\u{feff}", "\u{e0041}", "\u{206e}", "\u{34f}"] {
             let name = format!("ad{unseen}min");
             assert_eq!(visible(&name), format!("ad{}min", unseen.escape_default()));

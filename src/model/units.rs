@@ -175,7 +175,7 @@ pub fn decimal(text: &str) -> Option<f64> {
 pub fn exact_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut parts = Vec::new();
-    // Nobody counts in weeks: they are read, and days are written.
+    // Weeks are parsed, but days are printed.
     for (size, unit) in &UNITS[1..] {
         if rest >= *size {
             parts.push(format!("{}{unit}", rest / size));

@@ -1,7 +1,7 @@
 //! Directories and files with the right owner and mode, opened without following a symlink.
 //!
-//! What awsideman creates is 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; a directory of ours
-//! that others may write, or that belongs to somebody else, is refused; one that others may only read is tightened,
+//! What awsideman creates is 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; such a directory
+//! that others may write, or that belongs to another user, is refused; one that others may only read is tightened,
 //! and that is said. What its owner took from himself (a directory frozen with `chmod 500`) is never given back.
 
 mod access;
@@ -36,7 +36,7 @@ pub enum PrivateError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// Somebody else owns it.
+    /// Another user owns it.
     #[error("{} belongs to user {owner}, not to user {us}", path.display())]
     ForeignOwner {
         /// The directory.
@@ -101,7 +101,7 @@ pub enum Prepared {
     Tightened(u32),
 }
 
-/// Makes `path` (and its parents) a directory of ours, or checks that it is one.
+/// Makes `path` (and its parents) a private directory, or checks that it is one.
 ///
 /// The parents are created like ours but not judged; a symlink is followed up to the last component only.
 pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> {
@@ -136,7 +136,7 @@ pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> 
     Ok(Prepared::Tightened(mode))
 }
 
-/// Checks that `path` is a directory of ours and changes nothing; `None` when it is not there.
+/// Checks that `path` is a private directory and changes nothing; `None` when it is not there.
 pub fn judge(path: &Path, access: Access) -> Result<Option<Metadata>, PrivateError> {
     let Some(found) = metadata(path)? else { return Ok(None) };
     if !found.is_dir() {
@@ -165,7 +165,7 @@ pub fn judge(path: &Path, access: Access) -> Result<Option<Metadata>, PrivateErr
     Ok(Some(found))
 }
 
-/// What is at the place of a directory of ours; `None` when nothing is. A link is followed if root or this user made it.
+/// The directory at `path`; `None` when nothing is. A link is followed if root or this user made it.
 pub fn metadata(path: &Path) -> Result<Option<Metadata>, PrivateError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => behind_link(path, &found).map(Some),
@@ -188,7 +188,7 @@ fn behind_link(path: &Path, link: &Metadata) -> Result<Metadata, PrivateError> {
     }
 }
 
-/// How a file of ours is opened.
+/// How a private file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
     /// To read what is there.
@@ -199,7 +199,7 @@ pub enum Open {
     Append,
 }
 
-/// Opens a file of ours without waiting for another party; only a regular file is accepted, and no symbolic link.
+/// Opens a private file without waiting for another party; only a regular file is accepted, and no symbolic link.
 pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError> {
     if how != Open::Read {
         expect_own_folder(path, access)?;
@@ -239,7 +239,7 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
     Ok(file)
 }
 
-/// Whether a file of ours is there; what is there and no regular file is refused.
+/// Whether a private file exists; anything but a regular file is refused.
 pub fn is_file(path: &Path) -> Result<bool, PrivateError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(true),
@@ -259,7 +259,7 @@ pub fn create(path: &Path, access: Access) -> Result<bool, PrivateError> {
     }
 }
 
-/// The bytes of a small file of ours; `None` when it is not there.
+/// The bytes of a small private file; `None` if it does not exist.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateError> {
     let file = match open(path, Open::Read, Access::Owner) {
         Ok(file) => file,
@@ -269,7 +269,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateError> {
     bounded::whole(file, bounded::SIDE_FILE).map(Some).map_err(|source| io_error("read", path, source))
 }
 
-/// Replaces a file of ours as a whole: readers see the old bytes or the new ones, also after a crash.
+/// Replaces a private file atomically: readers see the old bytes or the new ones, also after a crash.
 pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), PrivateError> {
     expect_own_folder(path, access)?;
     let fail = |source| io_error("replace", path, source);
@@ -310,7 +310,7 @@ pub fn secret(path: &Path, most: u64) -> Result<Vec<u8>, PrivateError> {
     if mode & 0o077 != 0 {
         return Err(PrivateError::OpenToOthers { path: path.into(), mode });
     }
-    // Room for all of it at once: what grows leaves copies behind.
+    // Reserved in one allocation: a buffer that grows leaves copies behind.
     let mut bytes = Vec::with_capacity(usize::try_from(found.len().min(most)).unwrap_or(0) + 2);
     file.take(most).read_to_end(&mut bytes).map_err(fail)?;
     Ok(bytes)
@@ -339,15 +339,15 @@ pub fn group_id(name: &str) -> Option<u32> {
     })
 }
 
-/// Replaces a file that is for everybody to read, whatever the umask: not one of ours, and not in a folder of ours. What it
+/// Replaces a world-readable file, whatever the umask; it is not in a private directory. What it
 /// holds may be lost in a power cut, never half of it.
 pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
     let fail = |source| io_error("replace", path, source);
-    let everybody = std::fs::Permissions::from_mode(0o644);
+    let readable_by_all = std::fs::Permissions::from_mode(0o644);
     // The collector reads every *.prom: the new file has another name until it is whole.
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut new = tempfile::Builder::new().prefix(".awsideman-").suffix(".new").tempfile_in(folder).map_err(fail)?;
-    new.as_file().set_permissions(everybody).map_err(fail)?;
+    new.as_file().set_permissions(readable_by_all).map_err(fail)?;
     new.write_all(bytes).map_err(fail)?;
     new.persist(path).map_err(|error| fail(error.error))?;
     Ok(())

@@ -1,7 +1,7 @@
-//! Giving a directory of ours, with all that is in it, to a group or back to its owner alone.
+//! Gives a private directory and its content to a group, or back to its owner.
 //!
 //! All of it is looked at before anything is changed; a symlink, or what others may have written, is refused, so
-//! that nobody's file is opened to a group by a trick.
+//! that no link can open another user's file to a group.
 
 use crate::secure_fs::Access;
 use crate::secure_fs::PrivateError;

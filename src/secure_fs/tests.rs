@@ -1,4 +1,4 @@
-//! The rules of `secure_fs/mod.rs`, told as tests; its promises stand there.
+//! Tests of `secure_fs/mod.rs`.
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn judging_changes_nothing() {
 }
 
 #[test]
-fn a_shared_directory_is_opened_to_its_group_and_to_nobody_else() {
+fn a_shared_directory_is_opened_to_its_group_and_to_no_other_user() {
     let root = tempfile::tempdir().unwrap();
     let (shared, own) = (root.path().join("a"), rustix::process::getegid().as_raw());
     assert_eq!(directory(&shared, Access::Group(own)).unwrap(), Prepared::Created);

@@ -1,8 +1,8 @@
-//! A database opened the one right way; rusqlite is named here and in the files of this folder alone.
+//! Opens and migrates SQLite databases; only this folder imports rusqlite.
 //!
-//! Any number of processes may open a new database at once and all succeed; every write is one BEGIN IMMEDIATE that
-//! waits its turn; an older database is brought forward in one transaction where steps lead there, and one that is
-//! newer than this binary or damaged is said to be so.
+//! Any number of processes may open a new database concurrently and all succeed; every write is one BEGIN IMMEDIATE that
+//! waits its turn; an older database is migrated in one transaction if steps lead to the current schema; one that is
+//! newer than this binary or damaged is refused with an error of its kind.
 
 mod error;
 mod patience;
@@ -103,8 +103,8 @@ pub fn in_memory(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
 
 /// Opens the database, making it first when it is not there and bringing it forward when it is older.
 ///
-/// Both happen under a lock file beside it, and the schema number is read again inside BEGIN IMMEDIATE: without
-/// either, processes that open a new database at once fail on each other's tables. A step that fails leaves the
+/// Both happen under a lock file next to it, and the schema number is read again inside BEGIN IMMEDIATE: without
+/// either, processes that open a new database concurrently fail on each other's tables. A step that fails leaves the
 /// database as it was.
 pub fn open(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     open_or_make(plan).map_err(|error| blame(error, plan.path))
@@ -179,7 +179,7 @@ fn open_or_make(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
         }
         found if plan.leads_from(found) => {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-            // Whoever had the lock before may have done it, or even be newer.
+            // The previous holder of the lock may have migrated it, or be newer.
             let found = version(&transaction, plan.path)?;
             if plan.leads_from(found) {
                 forward(&transaction, plan, found)?;
@@ -214,7 +214,7 @@ pub fn open_cramped(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> 
     by_uri(plan, "mode=ro&readonly_shm=1")
 }
 
-/// Opens a database that nobody has open, in a directory where this user may make no companion files. What is written
+/// Opens a database that no process has open, in a directory where this user may make no companion files. What is written
 /// after the opening is not seen, so such a connection is for one operation. Nor is what is in its log: with a log the
 /// database is refused.
 pub fn open_immutable(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
@@ -230,7 +230,7 @@ pub fn open_immutable(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError
 }
 
 /// The number of the schema that a database was made in, whichever it is; `None` when it cannot be read. Nothing is made
-/// beside it, nothing is locked, and what is in its log is not seen. `SQLite` is asked and not the file: a process that
+/// next to it, nothing is locked, and what is in its log is not seen. `SQLite` is asked and not the file: a process that
 /// closes a database file by itself loses the locks that it has on it.
 pub fn schema_of(path: &Path) -> Option<i32> {
     version(&at_uri(path, "immutable=1").ok()?, path).ok()

@@ -16,7 +16,7 @@ pub fn set_patience(connection: &Connection, most: Duration) -> Result<(), State
     connection.busy_timeout(most)
 }
 
-/// Before a write: a wait that another connection made in vain is not made again.
+/// Before a write: a wait that another connection timed out on is not repeated.
 pub(super) fn recall(connection: &Connection) {
     let Some(path) = place(connection) else { return };
     let wanted = wanted(connection);
@@ -80,7 +80,7 @@ fn guard(path: &Path) -> Guard {
     }
 }
 
-/// The file of a connection; `None` as long as no wait was in vain, so that a write costs nothing here.
+/// The file of a connection; `None` as long as no wait timed out, so that a write costs nothing here.
 fn place(connection: &Connection) -> Option<PathBuf> {
     if lock::any() { path_of(connection) } else { None }
 }

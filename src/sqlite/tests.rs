@@ -1,4 +1,4 @@
-//! The rules of `sqlite/mod.rs`, told as tests; its promises stand there.
+//! Tests of `sqlite/mod.rs`.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn plan(path: &Path) -> DatabaseSpec<'_> {
 }
 
 #[test]
-fn many_threads_open_a_new_database_at_once() {
+fn many_threads_open_a_new_database_concurrently() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("a.db");
     std::thread::scope(|scope| {
@@ -33,7 +33,7 @@ fn many_threads_open_a_new_database_at_once() {
 }
 
 #[test]
-fn a_database_that_nobody_writes_is_read_under_any_name() {
+fn a_database_without_a_writer_is_read_under_any_name() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("a b?c=%41#&ä.db");
     drop(open(&plan(&path)).unwrap());
@@ -44,7 +44,7 @@ fn a_database_that_nobody_writes_is_read_under_any_name() {
 }
 
 #[test]
-fn newer_older_and_foreign_files_are_told_apart() {
+fn newer_older_and_foreign_files_are_distinguished() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("a.db");
     drop(open(&plan(&path)).unwrap());
@@ -55,7 +55,7 @@ fn newer_older_and_foreign_files_are_told_apart() {
     let older = open(&DatabaseSpec { version: 3, ..plan(&path) }).unwrap_err();
     assert!(older.is_damage(), "{older}");
     let foreign = root.path().join("b.db");
-    std::fs::write(&foreign, "not a database, and long enough to have a header of its own.".repeat(20)).unwrap();
+    std::fs::write(&foreign, "not a database, and long enough to have its own header..".repeat(20)).unwrap();
     assert!(open(&plan(&foreign)).unwrap_err().is_damage());
 }
 

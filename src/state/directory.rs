@@ -143,14 +143,14 @@ impl StateDir {
         since: UnixMillis,
     ) -> Result<HitWindow, StateError> {
         let began = database.map_or(Ok(None), |database| window::window_began(database, cache))?;
-        let anew = began.filter(|began| *began > since);
-        let mut counts = self.window(database, cache, anew.unwrap_or(since))?;
-        if let (Some(database), true) = (database, anew.is_some()) {
+        let restarted = began.filter(|began| *began > since);
+        let mut counts = self.window(database, cache, restarted.unwrap_or(since))?;
+        if let (Some(database), true) = (database, restarted.is_some()) {
             counts.subtract(&window::before(database, cache)?);
         }
         let absent = rollup::peek_absent(&self.directory, database, cache)?;
-        let cold = cold::count(database, cache, anew.unwrap_or(statistics::hour_of(since)), &absent)?;
-        Ok(HitWindow { counts, cold_misses: cold, is_new: anew.is_some() })
+        let cold = cold::count(database, cache, restarted.unwrap_or(statistics::hour_of(since)), &absent)?;
+        Ok(HitWindow { counts, cold_misses: cold, is_new: restarted.is_some() })
     }
 
     /// All lookups in `cache` since statistics began, folded or not. Changes nothing.

@@ -47,8 +47,7 @@ impl StateError {
     pub fn hint(&self) -> Option<String> {
         match self {
             StateError::Sqlite(SqliteError::Newer { .. }) => Some(
-                "run the newer awsideman, or give this one a directory of its own (`state.dir`, AWSIDEMAN_STATE_DIR)"
-                    .into(),
+                "run the newer awsideman, or give this one its own directory (`state.dir`, AWSIDEMAN_STATE_DIR)".into(),
             ),
             StateError::Sqlite(error) if error.is_full() => Some("make room on its disk, then try again".into()),
             StateError::Busy(held) | StateError::Sqlite(SqliteError::Busy(held)) => Some(held.hint()),

@@ -1,10 +1,10 @@
 //! The tally: one appended record for each lookup, cheap enough for the hit path.
 //!
-//! A lookup costs a few system calls and waits for nobody; no record is counted twice, and none is lost while file
+//! A lookup costs a few system calls and waits for no process; no record is counted twice, and none is lost while file
 //! and disk are sound; a tally that cannot be written costs nothing but its counts, and that is said once.
 //!
 //! A writer holds a shared lock on the file for the length of one append, and appends only if the path still names
-//! that file. The fold renames the file first and then waits for the lock alone: afterwards nobody writes to it.
+//! that file. The fold renames the file first and then waits for the lock alone: afterwards no process writes to it.
 
 use crate::clock::UnixMillis;
 use crate::lock::{self, Guard};
@@ -24,7 +24,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Above this many bytes nothing is appended: a million lookups that nobody folded.
+/// Above this many bytes nothing is appended: a million lookups that were not aggregated.
 pub(super) const LIMIT: u64 = 32 * 1024 * 1024;
 /// The name in the state directory.
 pub(super) const NAME: &str = "tally";

@@ -1,4 +1,4 @@
-//! What must outlive a process beside the cache: the switch, the tally, locks and `state.db`.
+//! State that outlives a process, besides the cache: the kill switch, the lookup log, locks and `state.db`.
 //!
 //! One directory, private; the hit path touches the switch and the tally alone; a damaged `state.db` is set aside
 //! and rebuilt, and that is said.

@@ -1,6 +1,6 @@
 //! How lookups ended: over a window of hours, and over the life of a cache.
 //!
-//! A rate is always a number, and a cache that nobody asked has a perfect one.
+//! A rate is always a number, and a cache without lookups has a rate of 100 %.
 
 use super::cold;
 use super::database::Database;
@@ -190,7 +190,7 @@ pub(super) fn has_old_hours(connection: &Connection, now: UnixMillis) -> Result<
 }
 
 /// Moves the hours that are no longer kept apart into the lifetime counts, and those of a clock that was ahead: every
-/// window would include them until then. A window that began in the future begins anew.
+/// window would include them until then. A window that began in the future is restarted.
 pub(super) fn roll(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StateError> {
     transaction.execute(
         "INSERT INTO lookup_totals(cache, resource, outcome, lookups)

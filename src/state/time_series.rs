@@ -1,4 +1,4 @@
-//! What charts and counters need beside lookups: samples of the size, calls to AWS by hour, runs counted for ever.
+//! Figures of charts and counters besides lookups: samples of the size, calls to AWS by hour, totals of runs.
 //!
 //! Counts only grow while the database lives; samples and hours older than 31 days go, the calls of such hours stay
 //! in the sum.
@@ -164,7 +164,7 @@ mod tests {
         let begin = 100 * 24 * HOUR;
         assert!(add(begin) && !add(begin + APART - 1) && add(begin + APART));
         assert!(add(begin + KEPT + APART), "the first has gone by then");
-        assert!(add(begin + 2 * APART), "and one of a clock that was ahead keeps nobody away");
+        assert!(add(begin + 2 * APART), "and a sample of a clock that was ahead blocks no later one");
         let kept: Vec<i64> = samples(&database, cache, 0).unwrap().iter().map(|sample| sample.at).collect();
         assert_eq!(kept, [begin + APART, begin + 2 * APART]);
         assert!(samples(&database, Path::new("/b"), 0).unwrap().is_empty());

@@ -1,8 +1,8 @@
 //! The circuit breaker: a backend that keeps failing is left alone for a while.
 //!
 //! CLOSED until `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial;
-//! reads and stores are judged apart, so that a writer that is stuck stops nobody from reading, and no read that
-//! works hides it; removals always go through, because a bypassed cache must not forget what it was told.
+//! reads and stores are judged apart, so that a stuck writer does not stop reads, and no read that
+//! works hides it; removals always go through, because a bypassed cache must not lose an invalidation.
 
 use super::{
     Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
@@ -63,7 +63,7 @@ impl BreakerSide {
         waited < 0 || waited >= millis(recovery_timeout)
     }
 
-    /// A trial that another process left unfinished is nobody's: OPEN, and due as soon as the time is up.
+    /// A trial that another process left unfinished counts for none: OPEN, and due as soon as the time is up.
     fn inherited(self) -> BreakerSide {
         let state = if self.state == BreakerState::HalfOpen { BreakerState::Open } else { self.state };
         BreakerSide { state, ..self }
@@ -240,7 +240,7 @@ impl<S: Store> BreakerLayer<S> {
                     memory.reads.fail(now, self.failure_threshold, is_full);
                 }
                 if writes {
-                    // Who has waited in vain for as long as anybody may wait has tried often enough.
+                    // A wait that used up its whole bound was enough of a try.
                     let threshold = if error.is_busy() { 1 } else { self.failure_threshold };
                     memory.writes.fail(now, threshold, is_full);
                 }
@@ -382,8 +382,8 @@ impl<S: Store> Store for BreakerLayer<S> {
         self.inner.correct_clock(now)
     }
 
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        self.storing(|inner| inner.discard(address, seal))
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
+        self.storing(|inner| inner.discard(address, checksum))
     }
 
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {

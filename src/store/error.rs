@@ -126,7 +126,7 @@ impl StoreError {
                     self.kind()
                 );
             }
-            // Said once by whoever opened it; a line for each operation that was spared would bury that.
+            // Logged once, where it was opened; a line for each skipped operation would hide that.
             StoreError::BreakerOpen | StoreError::StoringPaused | StoreError::Output(_) => {}
             other => tracing::warn!("CacheError {}: {other}", other.kind()),
         }

@@ -6,23 +6,23 @@
 use crate::model::{Resource, literal_prefix};
 use crate::store::Select;
 
-/// The tongue of rows whose names are not sealed.
+/// The key id of rows whose names are in plaintext.
 pub(super) const CLEAR: u64 = 0;
 
-/// What precedes the sealed part of a name: no well-formed key has it, since `%` is always followed by two digits.
+/// What precedes the encrypted part of a name: no well-formed key has it, since `%` is always followed by two digits.
 pub(super) const MARK: &str = "%~";
 
 /// Characters of a key's id.
 pub(super) const ID: usize = 8;
 
-/// The tongue that a stored name is written in.
+/// The key id that a stored name is encrypted under.
 pub(super) fn of(key: &str) -> u64 {
     let Some((_, sealed)) = key.split_once(MARK) else { return CLEAR };
-    // A name that has the mark and no id is nobody's.
+    // A name with the mark and without an id belongs to no key.
     sealed.get(..ID).and_then(|id| u64::from_str_radix(id, 16).ok()).unwrap_or(u64::MAX >> 1)
 }
 
-/// The part of a key that is stored in clear in every tongue: `user:describe:` of `user:describe:u-1`. Of keys that are
+/// The part of a key that is stored in plaintext under every key id: `user:describe:` of `user:describe:u-1`. Of keys that are
 /// not ours only as much as cannot name anybody.
 pub(super) fn visible(key: &str) -> &str {
     let mut colons = key.match_indices(':').map(|(at, _)| at + 1);
@@ -38,7 +38,7 @@ pub(super) fn visible(key: &str) -> &str {
     }
 }
 
-/// The selection of everything that `select` may mean in a tongue that cannot be spoken.
+/// The selection of everything that `select` may match under a key id whose key is absent.
 pub(super) fn widen(select: &Select) -> Select {
     match select {
         Select::Exact { space, key } => {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_its_tongue() {
+    fn a_name_has_its_key_id() {
         assert_eq!(of("user:describe:u-1"), CLEAR);
         assert_eq!(of("user:describe:%~000000ff-abc"), 255);
         assert_ne!(of("user:describe:%~nonsense"), CLEAR);
@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_widened_covers_the_row_in_every_tongue(
+        fn a_widened_selection_covers_the_row_under_every_key_id(
             key in "(user|group|custom|x|)(:(list|describe|a))?(:[a-c:]{0,3})?",
             pattern in "(user|u\\*|\\*|custom|x)?(:(list|l\\*|\\*|\\?))?(:?[a-c*?]{0,3})?",
         ) {

@@ -39,7 +39,7 @@ use std::ops::ControlFlow;
 /// what the other stored. The feature `next-schema` raises it for those tests that run two versions on one host.
 pub const SCHEMA: u32 = if cfg!(feature = "next-schema") { 2 } else { 1 };
 
-/// The space of entries that are made to be removed again by whoever made them: nobody else, of this version or of
+/// The space of temporary entries, which their maker removes again: no other process, of this version or of
 /// another, reads them.
 pub const TRIAL_SPACE: &str = "@test";
 
@@ -53,7 +53,7 @@ pub struct Address<'a> {
 }
 
 impl Address<'_> {
-    /// The 64-bit id of the row, `xxh3(space, 0, key)`; the full space and key are compared beside it.
+    /// The 64-bit id of the row, `xxh3(space, 0, key)`; the full space and key are compared too.
     pub fn id(&self) -> u64 {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         hash.update(self.space.as_bytes());
@@ -89,7 +89,7 @@ pub struct Meta {
     /// How many frames the payload has.
     pub frames: u32,
     /// Checksum of everything above but `used_at`, made and judged by `cache/entry.rs`.
-    pub seal: u64,
+    pub checksum: u64,
 }
 
 /// The frames of one entry, readable while [`Store::view`] shows it.
@@ -294,7 +294,7 @@ pub trait Store: Send + Sync {
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError>;
 
     /// In one transaction: shows the entry at `address` to `revise` and stores what that makes of it under the same
-    /// address, as a put does that begins at `now`. Between the look and the storing nobody else stores or removes it.
+    /// address, as a put does that begins at `now`. No other process stores or removes it between the read and the write.
     /// `false` when there is nothing to store, or when a fence stands. `revise` must not call the store, may be called
     /// again when another thread was faster, and its error undoes everything and is returned.
     fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError>;
@@ -322,14 +322,14 @@ pub trait Store: Send + Sync {
     /// regular fence is never shortened. Writes nothing where there is no such fence.
     fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError>;
 
-    /// Deletes the entry at `address` if it is still the one with this `seal`; no record. For damaged entries.
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError>;
+    /// Deletes the entry at `address` if its metadata still has this `checksum`; no record. For damaged entries.
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError>;
 
-    /// Shows the metadata of every entry in the set to `visit`, in order of space and key (where keys are sealed: of what
+    /// Shows the metadata of every entry in the set to `visit`, in order of space and key (where keys are encrypted: of what
     /// is clear of them), until it breaks. No snapshot is held meanwhile, and `visit` may call the store.
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError>;
 
-    /// Drops what has had its time and what is over the limits. No record: an eviction tells nobody anything. On a disk
+    /// Drops expired entries and what is over the limits. No record: an eviction invalidates nothing. On a disk
     /// without a free byte everything may go for the sake of the limits, never a standing fence.
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError>;
 

@@ -1,6 +1,4 @@
-//! A store that several hands hold is a store: the whole contract for `Arc<S>`.
-//!
-//! Nothing but passing on.
+//! Forwards the store contract through `Arc`.
 
 use super::{
     Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
@@ -72,8 +70,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).remove(selections, fence_until, now)
     }
 
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        (**self).discard(address, seal)
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
+        (**self).discard(address, checksum)
     }
 
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {

@@ -187,9 +187,9 @@ impl<S: Store> Store for Tiered<S> {
         self.behind.correct_clock(now)
     }
 
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        self.memory.discard(address, seal)?;
-        self.behind.discard(address, seal)
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
+        self.memory.discard(address, checksum)?;
+        self.behind.discard(address, checksum)
     }
 
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {

@@ -64,7 +64,7 @@ fn entry(space: &str, key: &str) -> Fill {
         size: 1,
         held: 1,
         frames: 1,
-        seal: 7,
+        checksum: 7,
     };
     Fill { meta, frames: vec![vec![1]] }
 }

@@ -28,15 +28,15 @@ use std::ops::ControlFlow;
 const FORMAT: &str = "awsideman cache";
 /// The version of this form.
 const VERSION: u32 = 1;
-/// No first line of ours is longer: it is all that is read of a file that is no archive.
+/// The longest first line that an export writes. No more is read of a file that is not an archive.
 const LONGEST_MANIFEST: u64 = 64 * 1024;
-/// No other line of ours is longer.
+/// The longest other line that an export writes.
 const LONGEST_LINE: u64 = 1024 * 1024;
-/// No entry of ours is larger; one is in memory at a time.
+/// The largest entry of an archive; one is in memory at a time.
 const LARGEST_ENTRY: u64 = 1024 * 1024 * 1024;
-/// No frame of ours is longer.
+/// The longest frame of an archive.
 const LONGEST_FRAME: u64 = 2 * entry::FRAME_BYTES as u64;
-/// So many entries, or so many bytes of them, are stored at once.
+/// The most entries, or bytes of entries, in one transaction.
 const BATCH: usize = 500;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 /// Clocks of hosts that hand each other archives may differ by this much.
@@ -88,7 +88,8 @@ struct ArchiveLine {
     source: String,
     size: u64,
     held: u64,
-    seal: u64,
+    #[serde(rename = "seal")]
+    checksum: u64,
     lengths: Vec<u64>,
 }
 
@@ -169,7 +170,7 @@ impl Cache {
         let address = Address { space: &meta.space, key: &meta.key };
         let mut taken = None;
         let looked = self.store.view(address, &mut |meta, frames| {
-            if meta.schema == SCHEMA && entry::is_sealed(meta) && is_whole(meta, frames)? {
+            if meta.schema == SCHEMA && entry::is_intact(meta) && is_whole(meta, frames)? {
                 let mut all = Vec::new();
                 for index in 0..meta.frames {
                     let mut frame = Vec::new();
@@ -196,7 +197,7 @@ impl Cache {
             source: meta.source,
             size: meta.size,
             held: meta.held,
-            seal: meta.seal,
+            checksum: meta.checksum,
             lengths,
         })?;
         frames.iter().try_for_each(|frame| out.all(frame))?;
@@ -273,7 +274,7 @@ impl Cache {
         }
         let mut newer = false;
         self.store.view(address, &mut |there, _| {
-            newer = there.schema == SCHEMA && entry::is_sealed(there) && there.stored_at >= meta.stored_at;
+            newer = there.schema == SCHEMA && entry::is_intact(there) && there.stored_at >= meta.stored_at;
             Ok(())
         })?;
         Ok(newer.then_some("here already, and as young"))
@@ -400,10 +401,10 @@ impl<R: BufRead> Summed<R> {
             size: line.size,
             held: line.held,
             frames: u32::try_from(frames.len()).unwrap_or(u32::MAX),
-            seal: line.seal,
+            checksum: line.checksum,
         };
         let mut shown = InMemory(&frames);
-        if !entry::is_sealed(&meta) || !is_whole(&meta, &mut shown)? {
+        if !entry::is_intact(&meta) || !is_whole(&meta, &mut shown)? {
             return Err(damaged(&format!("the entry {} does not match its checksums", excerpt(&meta.key, 200))));
         }
         Ok(Fill { meta, frames })

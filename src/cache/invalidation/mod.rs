@@ -188,7 +188,7 @@ impl ChangeEvent {
         }
     }
 
-    /// Without what was there before: somebody else has changed it since.
+    /// Without the state before the change: another user has changed it since.
     #[must_use]
     pub fn forget_image(self) -> ChangeEvent {
         let names_known = self.names_known && self.operation != Operation::Delete && self.names.is_empty();
@@ -238,7 +238,7 @@ impl ChangeEvent {
     }
 }
 
-/// A key, or a glob over keys, that no longer tells the truth.
+/// A key, or a glob over keys, whose entries are outdated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dirt {
     /// One key.
@@ -422,7 +422,7 @@ fn assignments(account: Option<&str>, arn: Option<&str>) -> Dirt {
     }
 }
 
-/// AWS shows what a deleted principal was assigned, but nobody promises for how long.
+/// AWS shows what a deleted principal was assigned, but does not document for how long.
 fn pairs(event: &ChangeEvent) -> Vec<Dirt> {
     match &event.pairs {
         Some(pairs) => pairs.iter().map(|(account, arn)| assignments(Some(account), Some(arn))).collect(),
@@ -430,8 +430,8 @@ fn pairs(event: &ChangeEvent) -> Vec<Dirt> {
     }
 }
 
-/// An encoded component as a glob that takes every spelling of it: AWS does not tell names apart by case, so whoever
-/// asked for `Alice` was told that there is none until `alice` came.
+/// An encoded component as a glob that takes every spelling of it: AWS compares names without case: a read that
+/// asked for `Alice` found none until `alice` was created.
 fn any_case(encoded: &str) -> String {
     let mut out = String::with_capacity(encoded.len() * 4);
     let mut escape = 0;

@@ -1,7 +1,7 @@
-//! `state.db`: opened, and when damaged set aside and made anew.
+//! Opens and migrates `state.db`, and replaces a damaged one.
 //!
-//! A database that a newer awsideman made is refused, a damaged one is kept as evidence beside its successor; of
-//! many processes that find the damage at once, one acts and all go on.
+//! A database that a newer awsideman made is refused, a damaged one is kept as evidence next to its successor; of
+//! many processes that find the damage, one replaces it and all continue.
 
 use crate::clock::UnixMillis;
 use crate::lock::Guard;
@@ -59,7 +59,7 @@ impl Database {
     }
 
     /// Opens `state.db` as a user who may not write it does; `None` when there is none, or none yet: one whose making was
-    /// cut off holds nothing, and whoever opens it to write makes it whole.
+    /// cut off holds nothing, and the next writer completes it.
     pub fn open_read_only(directory: &Path, busy: Duration) -> Result<Option<Database>, StateError> {
         let path = directory.join("state.db");
         match std::fs::symlink_metadata(&path) {
@@ -74,7 +74,7 @@ impl Database {
             opened => opened,
         };
         let opened = match opened {
-            // Nobody writes to it now, and we may not make the files by which readers and writers meet.
+            // No process writes to it now, and this user may not make the files by which readers and writers meet.
             Err(error) if error.is_read_only() || error.is_full() || cannot_open(&error) => {
                 sqlite::open_immutable(&plan)
             }
@@ -105,7 +105,7 @@ impl Database {
         let _lock = FileLock::wait_for(&lock, Guard::StateRenewal, access, busy, now)?.map_err(StateError::Busy)?;
         let path = directory.join("state.db");
         let plan = plan(&path, access, busy);
-        // Whoever had the lock before may have done it. A faulty one is closed before its file is renamed.
+        // The previous holder of the lock may have replaced it. A damaged one is closed before its file is renamed.
         let found = sqlite::open(&plan).and_then(|connection| match check(&connection, &path)? {
             None => Ok(Ok(connection)),
             Some(fault) => Ok(Err(fault)),
@@ -121,7 +121,7 @@ impl Database {
         };
         let aside = set_aside(directory, &path, kind, now)?;
         let connection = sqlite::open(&plan)?;
-        let notice = format!("state.db {reason}; it was set aside as {} and begun anew", aside.display());
+        let notice = format!("state.db {reason}; it was set aside as {} and replaced by an empty one", aside.display());
         Ok((Database { connection, path }, Some(notice)))
     }
 

@@ -29,7 +29,7 @@ fn a_damaged_database_is_set_aside_and_said() {
 }
 
 #[test]
-fn many_that_find_the_damage_at_once_set_it_aside_once_and_share_the_new_one() {
+fn many_that_find_the_damage_set_it_aside_once_and_share_the_new_one() {
     let root = tempfile::tempdir().unwrap();
     let directory = &root.path().join("state");
     secure_fs::directory(directory, Access::Owner).unwrap();
@@ -55,7 +55,7 @@ fn many_that_find_the_damage_at_once_set_it_aside_once_and_share_the_new_one() {
 }
 
 #[test]
-fn damage_below_the_header_is_found_by_renew_and_soundness_left_alone() {
+fn damage_below_the_header_is_found_by_renew_and_an_intact_one_is_kept() {
     let root = tempfile::tempdir().unwrap();
     secure_fs::directory(root.path(), Access::Owner).unwrap();
     let (database, _) = open(root.path()).unwrap();
@@ -79,7 +79,7 @@ fn damage_below_the_header_is_found_by_renew_and_soundness_left_alone() {
 }
 
 #[test]
-fn a_newer_one_is_refused_with_a_hint_and_an_older_one_is_kept_beside() {
+fn a_newer_one_is_refused_with_a_hint_and_an_older_one_is_set_aside() {
     let root = tempfile::tempdir().unwrap();
     let (database, _) = open(root.path()).unwrap();
     database.reader().execute_batch("PRAGMA user_version = 99").unwrap();
@@ -96,7 +96,7 @@ fn a_newer_one_is_refused_with_a_hint_and_an_older_one_is_kept_beside() {
 }
 
 #[test]
-fn a_database_of_version_1_keeps_its_rows_whoever_opens_it_first() {
+fn a_database_of_version_1_keeps_its_rows_under_concurrent_opens() {
     let root = tempfile::tempdir().unwrap();
     secure_fs::directory(root.path(), Access::Owner).unwrap();
     let path = root.path().join("state.db");

@@ -1,7 +1,7 @@
 //! `<state>/switch`: whether the cache is disabled, and the marks of the breakers; one small JSON file.
 //!
 //! Reading is one open and one read, and an absent file says that all is well; a file that cannot be read or
-//! understood counts as disabled, because answers from AWS are never wrong; two changes at once both count.
+//! understood counts as disabled, because answers from AWS are never wrong; two concurrent changes both count.
 
 use crate::clock::{self, UnixMillis};
 use crate::lock::Guard;
@@ -264,7 +264,7 @@ impl Switch {
         Switch::update_breaker(directory, access, cache, now, |kept| *kept = mark).map(drop)
     }
 
-    /// Changes the switch while nobody else does. A damaged one stays disabled whatever else is changed.
+    /// Changes the switch under its lock. A damaged one stays disabled whatever else is changed.
     fn update(
         directory: &Path,
         access: Access,
@@ -345,7 +345,7 @@ fn look(path: &Path) -> SwitchRead {
     }
 }
 
-/// Whether the directory belongs to somebody else: then enabling the cache is not this user's to do.
+/// Whether the directory belongs to another user: then enabling the cache is not this user's to do.
 fn is_another_s(directory: &Path) -> bool {
     let us = rustix::process::geteuid().as_raw();
     std::fs::metadata(directory).is_ok_and(|found| found.uid() != us)

@@ -111,7 +111,7 @@ fn breakers_are_kept_by_cache_directory_in_the_words_of_status() {
 }
 
 #[test]
-fn changes_by_many_processes_and_threads_at_once_all_count() {
+fn concurrent_changes_by_many_processes_and_threads_all_count() {
     let root = tempfile::tempdir().unwrap();
     let children: Vec<_> = (0..4)
         .map(|_| {
@@ -127,7 +127,7 @@ fn changes_by_many_processes_and_threads_at_once_all_count() {
         for _ in 0..4 {
             scope.spawn(|| count_failures(root.path()));
         }
-        // Nobody ever reads half a switch.
+        // No reader sees a partial switch.
         for _ in 0..500 {
             assert_eq!(Switch::read(root.path()).1, None);
         }

@@ -3,7 +3,7 @@
 //! At most one process of the host holds a lock; the kernel frees it with the process; a file that a killed process left
 //! holds nothing; names never leave `<state>/locks`.
 //!
-//! A holder removes its file before it lets go, so that flights do not fill the directory. Therefore whoever gets a
+//! A holder removes its file before it releases the lock, so that flights do not fill the directory. Therefore a process that gets a
 //! lock checks that the path still names the file it locked, and begins again if not.
 
 use super::error::{StateError, io_error};
@@ -25,7 +25,7 @@ const BRIEF: Duration = Duration::from_millis(6);
 /// The longest name that is kept readable; file systems take 255 bytes.
 const LONGEST: usize = 200;
 
-/// A lock that is held; dropping it lets go.
+/// A held lock; dropping it releases the lock.
 #[derive(Debug)]
 pub struct FileLock {
     file: File,

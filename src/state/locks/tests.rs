@@ -1,4 +1,4 @@
-//! The rules of `locks.rs`, told as tests; its promises stand there.
+//! Tests of `locks/mod.rs`.
 
 use super::*;
 use std::io::Read;

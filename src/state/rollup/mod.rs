@@ -3,7 +3,7 @@
 //! Each record is counted exactly once, also when a fold dies between any two of its steps; one fold at a time;
 //! hours older than 31 days live on in the lifetime counts.
 //!
-//! Steps: rename the tally, wait until nobody writes to it, count it and note its new name in one transaction, remove
+//! Steps: rename the tally, wait until no process writes to it, count it and note its new name in one transaction, remove
 //! it. A file whose name is noted was counted and is only removed; a renamed file without a note is counted.
 
 use crate::clock::UnixMillis;
@@ -39,7 +39,7 @@ const TAKEN: &str = "tally.fold-";
 const WAIT: Duration = Duration::from_secs(1);
 /// The most bytes of a file: what writers that saw the last free record at one time can add.
 const MOST: u64 = LIMIT + 1024 * 1024;
-/// Bytes read at once.
+/// Bytes of one read.
 const CHUNK: usize = 256 * 1024;
 
 /// What a fold found.
@@ -64,7 +64,7 @@ impl Folded {
     }
 }
 
-/// Counts what the tally holds into the database and begins it anew.
+/// Adds the records of the lookup log to the database, and starts a new log.
 pub fn fold(directory: &Path, access: Access, database: &mut Database, now: UnixMillis) -> Result<Folded, StateError> {
     let lock_path = directory.join("tally.lock");
     let Ok(_lock) = FileLock::wait_for(&lock_path, Guard::Fold, access, WAIT, now)? else {

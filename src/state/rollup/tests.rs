@@ -1,4 +1,4 @@
-//! The rules of `fold.rs`, told as tests; its promises stand there.
+//! Tests of `rollup/mod.rs`.
 
 use super::*;
 use crate::state::Tally;
@@ -71,7 +71,7 @@ fn records_become_statistics_and_newest_uses() {
 }
 
 #[test]
-fn many_writers_and_folds_at_once_lose_nothing_and_count_nothing_twice() {
+fn concurrent_writers_and_folds_lose_nothing_and_count_nothing_twice() {
     let mut world = World::new();
     let done = AtomicBool::new(false);
     let dir = world.root.path().to_owned();

@@ -39,7 +39,7 @@ pub(super) fn lay(options: &Options) {
     }
 }
 
-/// Gives its room to whoever needs it now; `false` when there is none to give.
+/// Frees the ballast; `false` when there is none to give.
 pub(super) fn take_up(options: &Options) -> bool {
     std::fs::remove_file(path(options)).is_ok()
 }

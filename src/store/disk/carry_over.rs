@@ -1,4 +1,4 @@
-//! What a new generation takes over from those before it: numbers, standing fences, and the tongues that they are said in.
+//! What a new generation takes over from those before it: the sequence number, active fences, and the key ids that the fences are recorded under.
 //!
 //! Of every schema that has a database here the newest is asked, of ours the live one. Where two versions share a
 //! directory each retires the generation of the other at every change, so the fences of both must find their way.
@@ -29,15 +29,15 @@ pub(super) struct CarriedState {
     pub(super) fences: Vec<InvalidationRecord>,
     /// Whether our own schema was among those who could be asked.
     pub(super) ours: bool,
-    /// The tongues that all of them know, with the moment from which on a fetch must have begun; `None` where nobody
+    /// The key ids that all of them know, with the earliest start of an admitted fetch; `None` if none of them
     /// keeps any.
-    pub(super) spoken: Option<Vec<(i64, UnixMillis)>>,
+    pub(super) known_keys: Option<Vec<(i64, UnixMillis)>>,
 }
 
 /// The generations to ask, and for each another connection that may hold its writers back meanwhile.
-pub(super) fn elders(options: &Options, live: Option<&Path>) -> (Vec<Predecessor>, Vec<Connection>) {
+pub(super) fn predecessors(options: &Options, live: Option<&Path>) -> (Vec<Predecessor>, Vec<Connection>) {
     let mut schemas = Vec::new();
-    let (mut elders, mut holders) = (Vec::new(), Vec::new());
+    let (mut predecessors, mut holders) = (Vec::new(), Vec::new());
     let newest_first = generation::databases(options).unwrap_or_default().into_iter().rev();
     let all = newest_first.map(|number| options.dir.join(generation::file_name(number)));
     let others = all.filter(|path| Some(path.as_path()) != live);
@@ -56,19 +56,19 @@ pub(super) fn elders(options: &Options, live: Option<&Path>) -> (Vec<Predecessor
             sqlite::leave_log(&connection, schema::LOG_PAGES).ok().map(|()| connection)
         };
         if let (Some(connection), Some(holder)) = (open(), open()) {
-            elders.push(Predecessor { ours: schema == schema::VERSION, connection });
+            predecessors.push(Predecessor { ours: schema == schema::VERSION, connection });
             holders.push(holder);
         }
     }
-    (elders, holders)
+    (predecessors, holders)
 }
 
-/// What they leave, as it stands after `now`; `None` when there is nobody who can be read.
-pub(super) fn estate(elders: &[Predecessor], now: UnixMillis) -> Option<CarriedState> {
-    let mut estate: Option<CarriedState> = None;
+/// What they leave, as it stands after `now`; `None` if none is readable.
+pub(super) fn carried(predecessors: &[Predecessor], now: UnixMillis) -> Option<CarriedState> {
+    let mut carried: Option<CarriedState> = None;
     let mut fences = BTreeMap::new();
-    for elder in elders {
-        let Ok((sequence, records, spoken)) = left_by(&elder.connection) else { continue };
+    for predecessor in predecessors {
+        let Ok((sequence, records, known_keys)) = left_by(&predecessor.connection) else { continue };
         for record in records {
             // One that is in several was taken over before: it ends where it ends first, because fences are only lowered.
             let (form, space, pattern) = schema::columns(&record.select);
@@ -76,12 +76,12 @@ pub(super) fn estate(elders: &[Predecessor], now: UnixMillis) -> Option<CarriedS
             let known: &mut InvalidationRecord = fences.entry(name).or_insert_with(|| record.clone());
             known.deadline = known.deadline.min(record.deadline);
         }
-        estate = Some(match estate {
-            None => CarriedState { sequence, fences: Vec::new(), ours: elder.ours, spoken },
+        carried = Some(match carried {
+            None => CarriedState { sequence, fences: Vec::new(), ours: predecessor.ours, known_keys },
             Some(so_far) => CarriedState {
                 sequence: so_far.sequence.max(sequence),
-                ours: so_far.ours || elder.ours,
-                spoken: common(so_far.spoken, spoken),
+                ours: so_far.ours || predecessor.ours,
+                known_keys: common(so_far.known_keys, known_keys),
                 ..so_far
             },
         });
@@ -89,7 +89,7 @@ pub(super) fn estate(elders: &[Predecessor], now: UnixMillis) -> Option<CarriedS
     // `now` is only known where a generation is replaced on purpose; elsewhere the first fill dates what is ahead.
     let dated = |fence: InvalidationRecord| if now == UnixMillis::MIN { fence } else { fence.dated_by(now) };
     let fences = fences.into_values().map(dated).filter(|fence| fence.stands(now)).collect();
-    estate.map(|estate| CarriedState { fences, ..estate })
+    carried.map(|carried| CarriedState { fences, ..carried })
 }
 
 /// Whether two records are the same one, read at different moments or in different generations.
@@ -97,7 +97,7 @@ pub(super) fn is_same(one: &InvalidationRecord, other: &InvalidationRecord) -> b
     (one.sequence, one.at, &one.select) == (other.sequence, other.at, &other.select)
 }
 
-/// The newest number of a generation, all that ever were fences, and its tongues.
+/// The newest number of a generation, all fences, and its key ids.
 #[expect(clippy::type_complexity, reason = "three things that are read together and named by who takes them")]
 fn left_by(
     connection: &Connection,
@@ -105,10 +105,10 @@ fn left_by(
     let sequence: i64 = connection.query_row("SELECT sequence FROM c", [], |row| row.get(0))?;
     let sql = format!("SELECT {} FROM r WHERE deadline IS NOT NULL", schema::RECORD);
     let fences = connection.prepare(&sql)?.query_map([], schema::record)?.collect::<Result<_, _>>()?;
-    Ok((sequence.cast_unsigned(), fences, key_registry::spoken(connection).ok().flatten()))
+    Ok((sequence.cast_unsigned(), fences, key_registry::known_keys(connection).ok().flatten()))
 }
 
-/// The tongues in which the fences of both are said: whoever speaks another is admitted anew, after the last of them.
+/// The key ids that the fences of both are recorded under: a process with another key is admitted again, after the last fence.
 fn common(
     one: Option<Vec<(i64, UnixMillis)>>,
     other: Option<Vec<(i64, UnixMillis)>>,
@@ -116,12 +116,12 @@ fn common(
     if one.is_none() && other.is_none() {
         return None;
     }
-    // Who keeps none speaks in clear.
+    // Without a registry, names are in plaintext.
     let clear = || vec![(CLEAR.cast_signed(), UnixMillis::MIN)];
     let (one, other) = (one.unwrap_or_else(clear), other.unwrap_or_else(clear));
-    let both = one.into_iter().filter_map(|(tongue, begun)| {
-        let found = other.iter().find(|(known, _)| *known == tongue)?;
-        Some((tongue, begun.max(found.1)))
+    let both = one.into_iter().filter_map(|(key_id, begun)| {
+        let found = other.iter().find(|(known, _)| *known == key_id)?;
+        Some((key_id, begun.max(found.1)))
     });
     Some(both.collect())
 }

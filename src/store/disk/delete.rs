@@ -1,4 +1,4 @@
-//! What the sealing layer asks of the disk: removals that know more about names, and rows that are put in place of others.
+//! Operations for the encryption layer: removals under several key ids, and replacement of rows.
 //!
 //! A removal is recorded and carried out in one transaction, on the generation that is live when it ends; what an
 //! exchange replaces is overwritten.
@@ -23,9 +23,9 @@ const ROUNDS: u32 = 100;
 pub(in crate::store) struct DeleteRequest<'a> {
     /// What is recorded, and which of the rows under it go.
     pub(in crate::store) cuts: Vec<DeleteRule<'a>>,
-    /// What is recorded too when a tongue is known that is not among `own`; the rows in such tongues under it go.
+    /// Recorded too if a key id is known that is not among `own`; its rows under these prefixes are removed.
     pub(in crate::store) wide: Vec<Select>,
-    /// The tongues that `cuts` are complete for.
+    /// The key ids that `cuts` are complete for.
     pub(in crate::store) own: Vec<u64>,
 }
 
@@ -62,19 +62,19 @@ impl DeleteRequest<'_> {
 }
 
 impl Disk {
-    /// The tongues that are known.
-    pub(in crate::store) fn tongues(&self) -> Result<Vec<u64>, StoreError> {
+    /// The known key ids.
+    pub(in crate::store) fn key_ids(&self) -> Result<Vec<u64>, StoreError> {
         self.lend(|live| Ok(key_registry::known(&live.connection)?))
     }
 
-    /// Forgets the tongues, other than `kept`, that nothing lies in.
+    /// Forgets the key ids, other than `kept`, that have no entries.
     pub(in crate::store) fn forget_empty(&self, kept: u64) -> Result<(), StoreError> {
         self.lend(|live| {
             sqlite::write(&mut live.connection, |transaction| key_registry::forget_empty(transaction, kept))
         })
     }
 
-    /// How many entries and bytes there are in each tongue that has any or is known.
+    /// How many entries and bytes there are under each key id that has any or is known.
     pub(in crate::store) fn census(&self) -> Result<Vec<(u64, u64, u64)>, StoreError> {
         self.lend(|live| Ok(key_registry::census(&live.connection)?))
     }
@@ -92,7 +92,7 @@ impl Disk {
             live.connection.pragma_update(None, "secure_delete", true)?;
             sqlite::write(&mut live.connection, |transaction| {
                 for fill in pairs.iter().filter_map(|(_, fill)| fill.as_ref()) {
-                    // Whoever removes from now on must know that this tongue is spoken.
+                    // A removal from now on must know that this key id is in use.
                     key_registry::admit(transaction, key_id::of(&fill.meta.key), u64::MAX >> 1, i64::MAX)?;
                 }
                 key_registry::exchange(transaction, pairs)
@@ -100,9 +100,9 @@ impl Disk {
         })
     }
 
-    /// After everything was written in the tongue `kept`: forgets the tongues that nobody speaks any more, and what the log
+    /// After everything was written under `kept`: forgets the key ids that are no longer used, and what the log
     /// and the ring would tell of them.
-    pub(in crate::store) fn forget_tongues(&self, kept: u64) -> Result<(), StoreError> {
+    pub(in crate::store) fn forget_key_ids(&self, kept: u64) -> Result<(), StoreError> {
         self.lend(|live| {
             write::durably(&mut live.connection, |transaction| {
                 key_registry::forget_empty(transaction, kept)?;
@@ -111,7 +111,7 @@ impl Disk {
         })
     }
 
-    /// Writes the database anew, so that nothing of what was deleted stays in free pages or in the log. `false` when a
+    /// Rewrites the database, so that nothing of what was deleted stays in free pages or in the log. `false` when a
     /// reader held that back.
     pub(in crate::store) fn scour(&self) -> Result<bool, StoreError> {
         self.lend(|live| {

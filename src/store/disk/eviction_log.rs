@@ -1,7 +1,7 @@
 //! The log of evictions: the last few thousand entries that a sweep removed, with the reason, and how many were removed in
 //! total.
 //!
-//! It never costs a sweep its success: it is written after the deletion, in a transaction of its own, and a fault
+//! It never costs a sweep its success: it is written after the deletion, in its own transaction, and a fault
 //! of it is passed over; no read that hits touches it.
 //!
 //! It lies in the generation and not in `state.db`, because it is about this database's entries and goes with them, and

@@ -1,7 +1,7 @@
 //! Generations: which database of a cache directory is the live one, and how another takes its place.
 //!
-//! Nobody renames or deletes a live database. A new generation is made under a lock, its numbers continue above the
-//! old one's, and standing fences come along whenever the old one can be read, while its writers are held back.
+//! No process renames or deletes a live database. A new generation is made under a lock, its numbers continue above the
+//! old one's, and active fences are copied whenever the old one is readable, while its writers wait.
 
 use super::DeleteRequest;
 use super::Flip;
@@ -38,7 +38,7 @@ const LOCK: &str = "creation.lock";
 /// What `CURRENT` is called once its generation was retired.
 const RETIRED: &str = "retired";
 
-/// What tells one `CURRENT` from the next: device, inode, modification time, size.
+/// What distinguishes one `CURRENT` from the next: device, inode, modification time, size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,
@@ -89,7 +89,7 @@ pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), St
     }
 }
 
-/// Puts an empty generation in the place of the live one, which stays where it is with a marker beside it.
+/// Puts an empty generation in the place of the live one, which stays where it is with a marker next to it.
 pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip, StoreError> {
     secure_fs::directory(&options.dir, options.access)?;
     let made = make(options, seen, Some(now))?;
@@ -140,7 +140,7 @@ pub(super) fn retire_others(options: &Options) -> Result<(), StoreError> {
     others.map(|name| options.dir.join(name)).try_for_each(|path| unlink(&path))
 }
 
-/// Deletes databases that nobody names and nobody keeps as evidence, when their last write is so long ago that no fence in
+/// Deletes databases that are neither referenced nor kept as evidence, when their last write is so long ago that no fence in
 /// them stands. Processes that still have one open notice at their next operation.
 pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<(), StoreError> {
     let Some(before) = SystemTime::now().checked_sub(idle) else { return Ok(()) };
@@ -204,7 +204,7 @@ struct Made {
     number: u64,
 }
 
-/// Makes a generation; where there is no room for it, those that nobody names make some.
+/// Makes a generation; without space for it, unreferenced ones are deleted.
 fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     match make_once(options, seen, flip_at) {
         Err(error) if is_full(&error) => {
@@ -216,7 +216,7 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
     }
 }
 
-/// Waits until nobody else makes or drops a generation, and keeps others from it.
+/// Takes the lock under which generations are created and dropped.
 pub(super) fn lock(options: &Options) -> Result<File, StoreError> {
     let path = options.dir.join(LOCK);
     let mut lock = secure_fs::open(&path, Open::ReadWrite, options.access)?;
@@ -241,22 +241,22 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     dress(options)?;
     let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
     let old = live.map(|(_, path)| path);
-    let (elders, mut holders) = carry_over::elders(options, old.as_deref());
+    let (predecessors, mut holders) = carry_over::predecessors(options, old.as_deref());
     // Writers of the old generations wait here, and notice the new one when it is their turn. One that does not let go
     // in time is not waited for: what it still writes is looked for afterwards.
     let held: Vec<_> = holders.iter_mut().map(sqlite::hold).collect();
     let after = flip_at.unwrap_or(UnixMillis::MIN);
-    let known = carry_over::estate(&elders, after);
+    let known = carry_over::carried(&predecessors, after);
     let marks = emergency_drop::marks(options)?;
     // The number is the name too: a name that was used before could bring together the log of one database and the
-    // pages of another, where somebody still has the old one open.
-    let before = known.iter().map(|estate| estate.sequence).chain(marks.iter().map(|mark| mark.sequence));
+    // pages of another, where a process still has the old one open.
+    let before = known.iter().map(|carried| carried.sequence).chain(marks.iter().map(|mark| mark.sequence));
     let taken = before.chain(newest).fold(seen, u64::max);
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
     let built = build(options, &path, start, known.as_ref(), marks.last());
     let mut connection = built.map_err(|error| {
-        // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
+        // Distinguished before its remains are deleted: one that failed fails again, one that was taken away does not.
         // An error that the operating system names (no room, too many open files) keeps its name.
         let error = if is_absent(&error) { missing("make", &path) } else { error };
         drop(delete(&path));
@@ -272,9 +272,9 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     }
     if held.iter().any(Result::is_err) {
         let is_known = |fence: &InvalidationRecord| {
-            known.iter().flat_map(|estate| &estate.fences).any(|k| carry_over::is_same(k, fence))
+            known.iter().flat_map(|carried| &carried.fences).any(|k| carry_over::is_same(k, fence))
         };
-        let late = carry_over::estate(&elders, after).into_iter().flat_map(|estate| estate.fences);
+        let late = carry_over::carried(&predecessors, after).into_iter().flat_map(|carried| carried.fences);
         for fence in late.filter(|fence| !is_known(fence)) {
             let work = |transaction: &Transaction<'_>| {
                 write::remove(
@@ -289,26 +289,26 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     }
     drop(held);
     ballast::lay(options);
-    let fences = known.filter(|estate| estate.ours).map(|estate| estate.fences.len());
+    let fences = known.filter(|carried| carried.ours).map(|carried| carried.fences.len());
     let stamp = stamp(folder).ok_or_else(|| missing("read", &folder.join(CURRENT)))?;
     Ok(Made { stamp, old, new: path, fences, number: start })
 }
 
-/// Makes the database of a generation, with the fences that it inherits and the tongues that they are said in.
+/// Makes the database of a generation, with the fences that it inherits and the key ids that they are recorded under.
 fn build(
     options: &Options,
     path: &Path,
     start: u64,
-    estate: Option<&CarriedState>,
+    carried: Option<&CarriedState>,
     mark: Option<&Tombstone>,
 ) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
-        if let Some(spoken) = estate.and_then(|estate| estate.spoken.as_ref()) {
-            key_registry::inherit(transaction, spoken, start)?;
+        if let Some(known_keys) = carried.and_then(|carried| carried.known_keys.as_ref()) {
+            key_registry::inherit(transaction, known_keys, start)?;
         }
-        for fence in estate.into_iter().flat_map(|estate| &estate.fences) {
+        for fence in carried.into_iter().flat_map(|carried| &carried.fences) {
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(
                 "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
@@ -316,7 +316,7 @@ fn build(
             )?;
         }
         if let Some(mark) = mark {
-            // Which fences stood is not known any more, so one stands on everything; nobody lowers it, for it bears the
+            // The active fences are unknown, so one covers everything; no process lowers it, because it has the
             // number of no change.
             transaction.execute(
                 "INSERT INTO r(sequence, form, deadline, at) VALUES(?, 'all', ?, ?)",
@@ -362,7 +362,7 @@ pub(super) fn number_of(path: &Path) -> Option<u64> {
     number(&secure_fs::file_name(path))
 }
 
-/// What tells backup programs and git to leave a cache alone.
+/// Keeps backup programs and git out of a cache.
 fn dress(options: &Options) -> Result<(), StoreError> {
     const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
         # This directory holds what awsideman can fetch again (https://bford.info/cachedir/).\n";

@@ -29,47 +29,47 @@ fn make(transaction: &Transaction<'_>) -> Result<(), StatementError> {
     )
 }
 
-/// Whether a fill in `tongue` that started at `since` and was `begun` then may be stored. Admits the tongue from now on.
+/// Whether a fill in `tongue` that started at `since` and was `begun` then may be stored. Admits the key id from now on.
 pub(super) fn admit(
     transaction: &Transaction<'_>,
-    tongue: u64,
+    key_id: u64,
     since: u64,
     begun: UnixMillis,
 ) -> Result<bool, StatementError> {
     if !is_kept(transaction)? {
-        if tongue == CLEAR {
+        if key_id == CLEAR {
             return Ok(true);
         }
         begin(transaction)?;
     }
     let sql = "SELECT since, begun FROM k WHERE tongue = ?";
-    let known = transaction.prepare_cached(sql)?.query_row([tongue.cast_signed()], from).optional()?;
+    let known = transaction.prepare_cached(sql)?.query_row([key_id.cast_signed()], from).optional()?;
     let (first, from) = match known {
         Some(known) => known,
-        None => register(transaction, tongue)?,
+        None => register(transaction, key_id)?,
     };
     Ok(since.cast_signed() >= first && begun >= from)
 }
 
-/// Begins to keep tongues. What is here so far is in clear, and those who wrote it were told everything; where nothing is,
-/// nobody is admitted yet.
+/// Starts the registry. Existing entries are in plaintext, and their writers knew every record; without entries,
+/// no key id is admitted yet.
 fn begin(transaction: &Transaction<'_>) -> Result<(), StatementError> {
     make(transaction)?;
     transaction.execute("INSERT INTO k SELECT 0, ?1, ?1 WHERE EXISTS(SELECT 1 FROM e)", [i64::MIN]).map(drop)
 }
 
-/// Makes a tongue known: records of before say nothing of it, so that what began before them stays out, and as long as a
+/// Registers a key id: records of before say nothing of it, so that what began before them stays out, and as long as a
 /// fence of before stands everything does.
-fn register(transaction: &Transaction<'_>, tongue: u64) -> Result<(i64, UnixMillis), StatementError> {
+fn register(transaction: &Transaction<'_>, key_id: u64) -> Result<(i64, UnixMillis), StatementError> {
     make(transaction)?;
     transaction
         .prepare_cached(
             "INSERT INTO k SELECT ?, sequence, (SELECT coalesce(max(deadline), ?) FROM r) FROM c RETURNING since, begun",
         )?
-        .query_row(params![tongue.cast_signed(), i64::MIN], from)
+        .query_row(params![key_id.cast_signed(), i64::MIN], from)
 }
 
-/// Admits every tongue from the end of the last fence on, after the fences of a clock that was ahead were shortened.
+/// Admits every key id from the end of the last fence on, after the fences of a clock that was ahead were shortened.
 pub(super) fn date(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
     if !is_kept(transaction)? {
         return Ok(());
@@ -82,7 +82,7 @@ fn from(row: &crate::sqlite::Row<'_>) -> Result<(i64, i64), StatementError> {
     Ok((row.get(0)?, row.get(1)?))
 }
 
-/// Whether entries may be there, or come, in a tongue that is not among `own`. Who speaks none cannot tell. Whoever removes
+/// Whether entries may be there, or come, under a key id that is not among `own`; unknown without a key. A process that removes
 /// in his own (the first is the one that he stores in) is admitted: from here on the log is complete for him.
 pub(super) fn has_foreign(transaction: &Transaction<'_>, own: &[u64]) -> Result<bool, StatementError> {
     if own.is_empty() {
@@ -100,11 +100,11 @@ pub(super) fn has_foreign(transaction: &Transaction<'_>, own: &[u64]) -> Result<
             register(transaction, *first)?;
         }
     }
-    Ok(known(transaction)?.iter().any(|tongue| !own.contains(tongue)))
+    Ok(known(transaction)?.iter().any(|key_id| !own.contains(key_id)))
 }
 
-/// The tongues that a generation knows, each with the moment from which on a fetch must have begun; `None` where none are kept.
-pub(super) fn spoken(connection: &Connection) -> Result<Option<Vec<(i64, UnixMillis)>>, StatementError> {
+/// The key ids that a generation knows, each with the earliest start of an admitted fetch; `None` without a registry.
+pub(super) fn known_keys(connection: &Connection) -> Result<Option<Vec<(i64, UnixMillis)>>, StatementError> {
     if !is_kept(connection)? {
         return Ok(None);
     }
@@ -112,21 +112,21 @@ pub(super) fn spoken(connection: &Connection) -> Result<Option<Vec<(i64, UnixMil
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>().map(Some)
 }
 
-/// Lets a generation that begins at `start` know the same tongues as the one before it, whose standing fences it has: they
+/// Lets a generation that begins at `start` know the same key ids as its predecessor, whose active fences it has: they
 /// are said in all of them.
 pub(super) fn inherit(
     transaction: &Transaction<'_>,
-    spoken: &[(i64, UnixMillis)],
+    known_keys: &[(i64, UnixMillis)],
     start: u64,
 ) -> Result<(), StatementError> {
     make(transaction)?;
-    for (tongue, begun) in spoken {
-        transaction.execute("INSERT INTO k VALUES(?, ?, ?)", params![tongue, start.cast_signed(), begun])?;
+    for (key_id, begun) in known_keys {
+        transaction.execute("INSERT INTO k VALUES(?, ?, ?)", params![key_id, start.cast_signed(), begun])?;
     }
     Ok(())
 }
 
-/// The tongues that are known; none where nobody ever sealed anything.
+/// The known key ids; none if nothing was ever encrypted.
 pub(super) fn known(connection: &Connection) -> Result<Vec<u64>, StatementError> {
     if !is_kept(connection)? {
         return Ok(Vec::new());
@@ -135,11 +135,11 @@ pub(super) fn known(connection: &Connection) -> Result<Vec<u64>, StatementError>
     statement.query_map([], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?.collect()
 }
 
-/// How many entries and bytes there are in each tongue that has any or is known.
+/// How many entries and bytes there are under each key id that has any or is known.
 pub(super) fn census(connection: &Connection) -> Result<Vec<(u64, u64, u64)>, StatementError> {
     let mut found: std::collections::BTreeMap<u64, (u64, u64)> = std::collections::BTreeMap::new();
-    for tongue in known(connection)? {
-        found.insert(tongue, (0, 0));
+    for key_id in known(connection)? {
+        found.insert(key_id, (0, 0));
     }
     let start = MARK.len();
     let sql = format!(
@@ -154,28 +154,28 @@ pub(super) fn census(connection: &Connection) -> Result<Vec<(u64, u64, u64)>, St
         let so_far = found.entry(key_id::of(&name)).or_default();
         *so_far = (so_far.0 + entries.cast_unsigned(), so_far.1 + held.cast_unsigned());
     }
-    Ok(found.into_iter().map(|(tongue, (entries, held))| (tongue, entries, held)).collect())
+    Ok(found.into_iter().map(|(key_id, (entries, held))| (key_id, entries, held)).collect())
 }
 
-/// Forgets the tongues, other than `kept`, in which nothing is left. Their processes are admitted anew when they come.
+/// Forgets the key ids, other than `kept`, without entries. Their processes are admitted again on their next fill.
 pub(super) fn forget_empty(transaction: &Transaction<'_>, kept: u64) -> Result<(), DiskFault> {
     if !is_kept(transaction)? {
         return Ok(());
     }
     let census = census(transaction)?;
-    // A tongue is known from the first moment on in which another is no longer everybody's.
-    if !census.iter().any(|(tongue, ..)| *tongue == kept) {
+    // A key id is registered as soon as not every process uses the same one.
+    if !census.iter().any(|(key_id, ..)| *key_id == kept) {
         register(transaction, kept)?;
     }
-    for (tongue, entries, _) in census {
-        if tongue != kept && entries == 0 {
-            transaction.execute("DELETE FROM k WHERE tongue = ?", [tongue.cast_signed()])?;
+    for (key_id, entries, _) in census {
+        if key_id != kept && entries == 0 {
+            transaction.execute("DELETE FROM k WHERE tongue = ?", [key_id.cast_signed()])?;
         }
     }
     Ok(())
 }
 
-/// Rewrites the records in other tongues than `kept` as widely as they may mean, and drops what the ring knows: both
+/// Rewrites the records under other key ids than `kept` as widely as they may mean, and drops what the ring knows: both
 /// would tell what entries were called.
 pub(super) fn blur(transaction: &Transaction<'_>, kept: u64) -> Result<(), DiskFault> {
     let sql = "SELECT id, space, pattern FROM r WHERE form = 'exact'";

@@ -247,7 +247,7 @@ impl Disk {
         };
         let pruned =
             if records.len() < invalidation_log::KEEP_RECORDS { None } else { records.first().map(|record| record.at) };
-        // Another generation knew of changes that this one was never told.
+        // Another generation knew of changes that this one does not have.
         let lone = generation::databases(&self.options)?.len() == 1 && emergency_drop::marks(&self.options)?.is_empty();
         let since = [Some(now.saturating_sub(invalidation_log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
         Ok(InvalidationHistory { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
@@ -314,7 +314,7 @@ impl Disk {
     }
 
     fn connect(&self, stamp: Stamp, path: PathBuf, seen: u64) -> Result<GenerationConnection, StoreError> {
-        // An empty file, as a crash may leave it, becomes a generation of its own numbers.
+        // An empty file, as a crash may leave it, becomes a generation with its own numbers.
         let statements = schema::statements(generation::fresh_number(seen).cast_signed());
         let plan = generation::plan(&self.options, &path, &statements);
         let mut cramped = false;
@@ -349,7 +349,7 @@ impl Disk {
         // What we have open ourselves keeps its room.
         self.pool().clear();
         stuck.all.iter().for_each(|gone| swept.count(Reason::NoRoom, gone.held));
-        // The next one can be told what became of this one, if there is room for it by now.
+        // Retry the record for the next process, in case there is space by now.
         let _ = self.lend(|live| eviction_log::note(&mut live.connection, sweep.now, &stuck.all));
         Ok(swept)
     }
@@ -435,9 +435,10 @@ impl Store for Disk {
         })
     }
 
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
         self.lend(|live| {
-            let gone = sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, seal))?;
+            let gone =
+                sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, checksum))?;
             let _ = eviction_log::note(&mut live.connection, SystemClock::default().now(), gone.as_slice());
             Ok(())
         })
@@ -476,7 +477,7 @@ impl Store for Disk {
             Ok(sweep::SweepResult { swept, stuck: Some(stuck) }) => self.shed(sweep, swept, stuck),
             Err(error) => Err(error),
         };
-        // Also when the sweep failed: what nobody names may be what takes the room.
+        // Also when the sweep failed: unreferenced databases may be what fills the disk.
         generation::drop_leftovers(options, sweep::LEFTOVER)?;
         emergency_drop::forget(options, sweep.now)?;
         ballast::lay(options);

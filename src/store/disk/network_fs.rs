@@ -1,7 +1,7 @@
 //! Where a cache cannot live: file systems that other hosts share.
 //!
 //! What is not known to be a network file system is local; of a file system that a program serves (FUSE) the name
-//! of the program tells, and the table of mounts is read for that alone.
+//! of the program shows, and the table of mounts is read for that alone.
 
 use crate::store::StoreError;
 use std::path::Path;

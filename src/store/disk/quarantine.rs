@@ -1,4 +1,4 @@
-//! What was set aside: generations that a recovery replaced and nobody has removed since.
+//! Quarantined generations: replaced by a recovery, and not removed since.
 //!
 //! What is live, or bears no marker, is never among them, and that is looked at again before anything is deleted.
 
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub struct Evidence {
     /// Its database.
     pub path: PathBuf,
-    /// The markers beside it.
+    /// The markers next to it.
     pub markers: Vec<PathBuf>,
     /// Bytes of it and all its companions.
     pub bytes: u64,

@@ -12,13 +12,13 @@ use crate::store::invalidation_log::InvalidationRecord;
 use crate::store::{Address, Frames, InvalidationState, Meta, Select, Size, StoreError, ViewCallback};
 use std::path::Path;
 
-/// How many entries a scan reads at once.
+/// How many entries a scan reads in one step.
 pub(super) const PAGE: usize = 500;
 
 /// From this length a frame is read as an incremental blob, several times faster than a column.
 const LONG: u64 = 64 * 1024;
 
-/// Shows the entry at `address` to `look` under a snapshot of its own.
+/// Shows the entry at `address` to `look` under its own snapshot.
 pub(super) fn view(connection: &Connection, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, DiskFault> {
     sqlite::read(connection, |connection| show(connection, address, look))
 }
@@ -87,7 +87,7 @@ impl Frames for DiskView<'_> {
         match self.fetch(first_frame(self.version) + i64::from(index), buffer) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.damaged("a frame is missing")),
-            // A single frame that cannot be read is the entry's fault; reading on tells whether more is damaged.
+            // A single frame that cannot be read is the entry's fault; reading on shows whether more is damaged.
             Err(_) => Err(self.damaged("a frame cannot be read")),
         }
     }

@@ -1,7 +1,7 @@
 //! What can still be read of a generation that is no longer live.
 //!
 //! The file is only read; a page that cannot be read costs the entries on it and no others; where the log of
-//! changes is not whole, nothing is shown at all, because nobody could say what a change had removed.
+//! changes is not whole, nothing is shown at all, because it is unknown what a change had removed.
 
 use super::{Disk, Options, generation, read, schema, write};
 use crate::secure_fs;
@@ -56,7 +56,7 @@ impl Remains {
     pub fn open(options: &Options, path: &Path) -> Result<Remains, Unsalvageable> {
         let plan = generation::plan(options, path, "");
         // One that still writes there notices the new generation afterwards; until then the log is not at rest. Where
-        // nobody may write, nobody does.
+        // no process may write, none does.
         let mut holder = sqlite::open_existing(&plan).and_then(|connection| {
             sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(path))?;
             Ok(connection)

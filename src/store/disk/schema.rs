@@ -11,7 +11,7 @@ use crate::store::{Address, Meta, SCHEMA, Select};
 ///
 /// A later schema keeps its live generation in `CURRENT.v<number>` instead of `CURRENT`, so that two versions share a
 /// directory without dropping each other's entries; a removal by either retires the generation of the other. What the
-/// other then begins anew takes over the standing fences of both: the tables `c` and `r` are in every version what they
+/// other then starts takes over the standing fences of both: the tables `c` and `r` are in every version what they
 /// are in the first.
 pub(super) const VERSION: i32 = SCHEMA.cast_signed();
 
@@ -19,7 +19,7 @@ pub(super) const VERSION: i32 = SCHEMA.cast_signed();
 pub(super) const CURRENT: &str = match SCHEMA {
     1 => POINTER,
     2 => "CURRENT.v2",
-    _ => panic!("a schema of a new number has a file of its own"),
+    _ => panic!("a schema of a new number needs its own file"),
 };
 
 /// What the files that name live databases begin with.
@@ -53,7 +53,7 @@ pub(super) const RECORD: &str = "sequence, form, space, pattern, deadline, at";
 pub(super) fn statements(start: i64) -> String {
     format!(
         "
--- Entries. The id is a hash of space and key; `version` tells where its frames are.
+-- Entries. The id is a hash of space and key; `version` is where its frames are.
 CREATE TABLE e(
   id INTEGER PRIMARY KEY, space TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, schema INTEGER NOT NULL,
   stored_at INTEGER NOT NULL, fresh_until INTEGER NOT NULL, stale_until INTEGER NOT NULL, used_at INTEGER NOT NULL,
@@ -79,7 +79,7 @@ INSERT INTO c VALUES(1, {start}, {start}, 0);
     )
 }
 
-/// The metadata in a row of [`META`]. Whatever damage put there becomes some value: the seal tells.
+/// The metadata in a row of [`META`]. Damage may have put any value there: the checksum detects it.
 pub(super) fn meta(row: &Row<'_>) -> Result<Meta, StatementError> {
     Ok(Meta {
         space: text(row, 0)?,
@@ -93,7 +93,7 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, StatementError> {
         size: number(row, 8)?.cast_unsigned(),
         held: number(row, 9)?.cast_unsigned(),
         frames: u32::try_from(number(row, 10)?).unwrap_or(u32::MAX),
-        seal: number(row, 11)?.cast_unsigned(),
+        checksum: number(row, 11)?.cast_unsigned(),
     })
 }
 

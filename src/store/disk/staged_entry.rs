@@ -38,7 +38,7 @@ pub(super) fn begin(disk: &Disk, begun: UnixMillis) -> Result<Box<dyn EntryWrite
     Ok(Box::new(DiskDraft { disk, stamp, version, next: 0, begun, lost: false }))
 }
 
-/// Whether nobody has freed the draft.
+/// Whether the draft was not freed.
 fn stands(transaction: &Transaction<'_>, version: i64) -> Result<bool, crate::store::disk::DiskFault> {
     let mut statement = transaction.prepare_cached("SELECT 1 FROM g WHERE version = ?")?;
     Ok(statement.query_row([version], |_| Ok(())).optional()?.is_some())

@@ -1,7 +1,7 @@
 //! Sweeping a generation: victims in slices, orphaned frames, free pages and the log.
 //!
 //! No transaction of more than a slice, and on a full disk smaller ones, because even a deletion needs room in the
-//! log; nobody who reads waits for it, and it waits for no reader.
+//! log; no reader waits for it, and it waits for no reader.
 
 use super::write::{SLICE, drop_version, free};
 use super::{DiskFault, GenerationConnection};
@@ -25,7 +25,7 @@ const FEW_PAGES: i64 = 16;
 /// From slices this small on single entries are tried.
 const SMALLEST: usize = 8;
 
-/// A database that nobody names is kept for so long after its last write.
+/// An unreferenced database is kept for so long after its last write.
 pub(super) const LEFTOVER: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +109,7 @@ pub(super) fn sweep(
     Ok(SweepResult { swept, stuck: None })
 }
 
-/// Whether everything may go for the sake of what is left to delete: somebody holds the store to its limits, and it is over
+/// Whether everything may go for the sake of what is left to delete: the limits are being enforced, and it is over
 /// them. What merely has expired is no reason, nor a warm, which has just filled it.
 fn is_worth_all(sweep: &Sweep, rest: &[(Candidate<Handle>, Reason)]) -> bool {
     sweep.first.is_empty() && rest.iter().any(|(_, reason)| *reason == Reason::Evicted)
@@ -141,7 +141,7 @@ fn drop_slice(
     })
 }
 
-/// How much is deleted at once: less, where there is little room for the log.
+/// How much one transaction deletes: less, where there is little room for the log.
 struct BatchSize<'a> {
     slice: usize,
     busy: Duration,

@@ -4,7 +4,7 @@
 //! deletes in one.
 //!
 //! A removal deletes all metadata it covers in that one transaction, however much it is: rows of `e` are small, so
-//! 200,000 of them are a matter of a second, and nobody can see a covered entry afterwards. The frames of many
+//! 200,000 of them are a matter of a second, and no reader can see a covered entry afterwards. The frames of many
 //! versions are only listed in `g` and freed in transactions of at most [`SLICE`] rows later.
 
 use super::DeleteRequest;
@@ -48,9 +48,9 @@ pub(super) fn put<'f>(
     };
     let mut admitted = BTreeMap::new();
     for (_, fill) in &order {
-        let tongue = key_id::of(&fill.meta.key);
-        if let Entry::Vacant(vacant) = admitted.entry(tongue) {
-            vacant.insert(key_registry::admit(transaction, tongue, since, begun)?);
+        let key_id = key_id::of(&fill.meta.key);
+        if let Entry::Vacant(vacant) = admitted.entry(key_id) {
+            vacant.insert(key_registry::admit(transaction, key_id, since, begun)?);
         }
     }
     // Rows in the order of their ids touch each page once; of two fills of one address the later one stays.
@@ -74,7 +74,7 @@ pub(super) fn put<'f>(
     Ok(done)
 }
 
-/// Stores what `revise` makes of the entry that is there, unless a fence stands on it.
+/// Stores what `revise` makes of the entry that is there, unless a fence covers it.
 pub(super) fn revise(
     transaction: &Transaction<'_>,
     address: Address<'_>,
@@ -149,7 +149,7 @@ pub(super) fn show(transaction: &Transaction<'_>, id: i64, meta: &Meta, version:
             meta.size.cast_signed(),
             meta.held.cast_signed(),
             meta.frames,
-            meta.seal.cast_signed(),
+            meta.checksum.cast_signed(),
         ])?;
     Ok(())
 }
@@ -207,7 +207,7 @@ pub(super) fn remove(
         });
     }
     if foreign {
-        // In a tongue that is not ours the same entry has a name that we cannot say.
+        // Under an unknown key id, this process cannot compute the name of the entry.
         for wide in &removal.wide {
             record(wide)?;
             let foreign = |_: &str, key: &str| !removal.own.contains(&key_id::of(key));
@@ -311,11 +311,11 @@ pub(super) fn lower(transaction: &Transaction<'_>, fence: u64, until: UnixMillis
     Ok(())
 }
 
-/// Deletes one entry if it still is the one with this seal; gives what is to be noted of it.
+/// Deletes one entry if it still has this checksum; gives what is to be noted of it.
 pub(super) fn discard(
     transaction: &Transaction<'_>,
     address: Address<'_>,
-    seal: u64,
+    checksum: u64,
 ) -> Result<Option<Gone>, DiskFault> {
     let id = address.id().cast_signed();
     let gone: Option<(i64, i64, Gone)> = transaction
@@ -323,7 +323,7 @@ pub(super) fn discard(
             "DELETE FROM e WHERE id = ? AND space = ? AND key = ? AND seal = ? \
              RETURNING version, frames, stored_at, used_at, held",
         )?
-        .query_row(params![id, address.space, address.key, seal.cast_signed()], |row| {
+        .query_row(params![id, address.space, address.key, checksum.cast_signed()], |row| {
             let held = row.get::<_, i64>(4)?.cast_unsigned();
             let gone = Gone { id, reason: None, stored_at: row.get(2)?, used_at: row.get(3)?, held };
             Ok((row.get(0)?, row.get(1)?, gone))

@@ -1,12 +1,12 @@
-//! The envelope of one entry: every frame under a key of its own, and that key sealed together with the metadata.
+//! The envelope of one entry: frames are encrypted under a key per entry, and that key is encrypted together with the metadata.
 //!
 //! A frame that was changed, cut, taken from another entry or another place of the same one, and metadata that was
-//! changed, moved to another space or key, or put beside other frames, are refused; nothing is given out that was
+//! changed, moved to another space or key, or combined with other frames, are refused; nothing is given out that was
 //! not authenticated.
 //!
-//! An entry has a random key. Its frames are sealed with ChaCha20-Poly1305 under that key, the number of the frame being
+//! An entry has a random key. Its frames are encrypted with ChaCha20-Poly1305 under that key, the number of the frame being
 //! the nonce, which thus never repeats; schema and number are associated data too. After them comes one frame more, the
-//! lid: the entry's key and the seal of its metadata under the key of the cache, with space, name, schema, times,
+//! lid: the entry's key and the checksum of its metadata under the key of the cache, with space, name, schema, times,
 //! source, sizes and count as associated data. So a draft can be written before its address is known.
 
 use crate::store::Meta;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 const NONCE: usize = 24;
 const KEY: usize = 32;
-/// What is sealed under the lid: the key of the entry and the seal of its metadata.
+/// The content of the lid: the key of the entry and the checksum of its metadata.
 const HELD: usize = KEY + 8;
 
 /// The random key of one entry.
@@ -41,8 +41,8 @@ impl EntryKey {
         EntryKey { bytes, cipher }
     }
 
-    /// Seals frame `index`.
-    pub(crate) fn seal(&self, index: u32, frame: &[u8]) -> Vec<u8> {
+    /// Encrypts frame `index`.
+    pub(crate) fn encrypt(&self, index: u32, frame: &[u8]) -> Vec<u8> {
         let payload = Payload { msg: frame, aad: &bound(index) };
         self.cipher.encrypt(&nonce(index), payload).expect("a frame is shorter than 256 GiB")
     }
@@ -53,32 +53,32 @@ impl EntryKey {
     }
 }
 
-/// Closes an entry: the lid that goes behind its frames. `stored` is the row as it will stand, `seal` that of its metadata.
-pub(crate) fn close(with: &DataKey, key: &EntryKey, stored: &Meta, seal: u64) -> Result<Vec<u8>, NoRandom> {
+/// Closes an entry: the lid that goes behind its frames. `stored` is the row to be written, `checksum` that of its metadata.
+pub(crate) fn close(with: &DataKey, key: &EntryKey, stored: &Meta, checksum: u64) -> Result<Vec<u8>, NoRandom> {
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce)?;
     let mut held = Zeroizing::new([0; HELD]);
     held[..KEY].copy_from_slice(key.bytes.as_slice());
-    held[KEY..].copy_from_slice(&seal.to_le_bytes());
+    held[KEY..].copy_from_slice(&checksum.to_le_bytes());
     let payload = Payload { msg: held.as_slice(), aad: &row(stored) };
-    let sealed = with.cipher().encrypt(&XNonce::from(nonce), payload).expect("forty bytes can be sealed");
+    let encrypted = with.cipher().encrypt(&XNonce::from(nonce), payload).expect("forty bytes can be encrypted");
     let mut lid = nonce.to_vec();
-    lid.extend_from_slice(&sealed);
+    lid.extend_from_slice(&encrypted);
     Ok(lid)
 }
 
-/// Opens an entry: the key of its frames and the seal of its metadata; `None` when the lid does not belong to this row.
+/// Opens an entry: the key of its frames and the checksum of its metadata; `None` when the lid does not belong to this row.
 pub(crate) fn open(with: &DataKey, stored: &Meta, lid: &[u8]) -> Option<(EntryKey, u64)> {
-    let (nonce, sealed) = lid.split_first_chunk::<NONCE>()?;
-    let payload = Payload { msg: sealed, aad: &row(stored) };
+    let (nonce, encrypted) = lid.split_first_chunk::<NONCE>()?;
+    let payload = Payload { msg: encrypted, aad: &row(stored) };
     let held = Zeroizing::new(with.cipher().decrypt(&XNonce::from(*nonce), payload).ok()?);
-    let (key, seal) = held.split_first_chunk::<KEY>()?;
-    Some((EntryKey::of(Zeroizing::new(*key)), u64::from_le_bytes(seal.try_into().ok()?)))
+    let (key, checksum) = held.split_first_chunk::<KEY>()?;
+    Some((EntryKey::of(Zeroizing::new(*key)), u64::from_le_bytes(checksum.try_into().ok()?)))
 }
 
-/// What stands in the row in place of the seal of the metadata, which would tell a guesser whether he guessed right.
-pub(crate) fn mark(with: &DataKey, name: &str, seal: u64) -> u64 {
-    let hash = with.hash(&[b"seal", name.as_bytes(), &seal.to_le_bytes()]);
+/// A keyed hash in place of the checksum of the metadata, which would confirm a guess of the content.
+pub(crate) fn mark(with: &DataKey, name: &str, checksum: u64) -> u64 {
+    let hash = with.hash(&[b"seal", name.as_bytes(), &checksum.to_le_bytes()]);
     // SQLite keeps integers signed: the highest bit would not come back.
     u64::from_le_bytes(*hash.first_chunk().expect("32 bytes hold eight")) >> 1
 }

@@ -21,14 +21,14 @@ const MOST: usize = 8;
 /// One key.
 pub(crate) struct DataKey {
     id: String,
-    tongue: u64,
+    key_id: u64,
     /// Names, and the checksums that stand in the row.
     hash: Hmac<Sha256>,
     /// Names and the keys of entries.
     cipher: XChaCha20Poly1305,
 }
 
-/// The keys of a process: it seals with the first and reads with all.
+/// The keys of a process: it encrypts with the first and decrypts with all.
 pub struct KeyRing {
     keys: Vec<DataKey>,
 }
@@ -98,8 +98,8 @@ impl KeyRing {
         self.keys.iter()
     }
 
-    pub(crate) fn speaks(&self, tongue: u64) -> Option<&DataKey> {
-        self.keys.iter().find(|key| key.tongue == tongue)
+    pub(crate) fn key(&self, key_id: u64) -> Option<&DataKey> {
+        self.keys.iter().find(|key| key.key_id == key_id)
     }
 }
 
@@ -114,20 +114,20 @@ impl DataKey {
         let master = mac(master);
         let derived = |what: &[u8]| Zeroizing::new(digest(&master, &[what]));
         let number = u32::from_be_bytes(*derived(b"awsideman key id").first_chunk().expect("32 bytes hold four"));
-        // 0 is the tongue of what is in clear.
+        // 0 is the key id of plaintext.
         let number = number.max(1);
         let mut id = String::new();
         let _ = write!(id, "{number:08x}");
         let cipher = XChaCha20Poly1305::new(&(*derived(b"awsideman cipher")).into());
-        DataKey { id, tongue: u64::from(number), hash: mac(&derived(b"awsideman hash")), cipher }
+        DataKey { id, key_id: u64::from(number), hash: mac(&derived(b"awsideman hash")), cipher }
     }
 
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    pub(crate) fn tongue(&self) -> u64 {
-        self.tongue
+    pub(crate) fn key_id(&self) -> u64 {
+        self.key_id
     }
 
     pub(crate) fn cipher(&self) -> &XChaCha20Poly1305 {

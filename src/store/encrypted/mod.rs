@@ -1,4 +1,4 @@
-//! The sealing layer: entries that only the holder of a key can read, over the disk backend.
+//! The encryption layer over the disk backend: only the holder of a key can read an entry.
 //!
 //! Guarantee: with a keyring nothing is written in plaintext, and plaintext is not read. Without the key (locked) nothing is
 //! read or stored. In every state an invalidation reaches the entries that it covers, under whatever key id they are stored:
@@ -52,27 +52,27 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use writer::DecryptedFrames;
+use writer::EncryptedDraft;
 use writer::Nothing;
-use writer::SealedDraft;
 use writer::no_random;
 use writer::reveal;
 use writer::wrap;
 use writer::wrapped;
 
-/// What a process can do with sealed entries.
+/// The keys of a process, and whether it encrypts.
 #[derive(Debug, Clone)]
 pub enum KeyState {
-    /// Encryption is off: entries are read and written in clear, and sealed ones are left alone.
+    /// Encryption is off: entries are read and written in plaintext, and encrypted ones are left alone.
     Clear,
     /// Encryption is on and there is no key, for this reason: nothing is read and nothing stored.
     Locked(String),
-    /// Entries are sealed with the first key and opened with all.
+    /// Entries are encrypted with the first key and decrypted with all.
     Keys(Arc<KeyRing>),
 }
 
 impl KeyState {
     /// Shows a row that lies in some generation to `look` as the entry that it was; `None` when this process cannot read
-    /// it, or should not, because it lies in clear and entries are to be sealed; and when it is not as it was sealed.
+    /// it, or should not, because it is in plaintext and entries are to be encrypted; and when it fails authentication.
     pub fn revealed<T>(
         &self,
         row: &Meta,
@@ -84,7 +84,7 @@ impl KeyState {
             (KeyState::Keys(keys), _) => keys,
             (KeyState::Clear | KeyState::Locked(_), _) => return None,
         };
-        let with = keys.speaks(key_id::of(&row.key))?;
+        let with = keys.key(key_id::of(&row.key))?;
         let key = blind_index::open(with, &row.space, &row.key)?;
         let (meta, entry) = reveal(with, row, &key, frames)?;
         Some(look(&meta, &mut DecryptedFrames { frames, entry, count: meta.frames, key: &key }))
@@ -115,8 +115,8 @@ impl Encrypted {
     /// The id of a key that entries here may lie under, and that this process does not have.
     pub fn foreign_key(&self) -> Result<Option<String>, StoreError> {
         let KeyState::Keys(keys) = &self.ring else { return Ok(None) };
-        let foreign = |tongue: &u64| *tongue != key_id::CLEAR && keys.speaks(*tongue).is_none();
-        Ok(self.disk.tongues()?.into_iter().find(foreign).map(|tongue| format!("{tongue:08x}")))
+        let foreign = |key_id: &u64| *key_id != key_id::CLEAR && keys.key(*key_id).is_none();
+        Ok(self.disk.key_ids()?.into_iter().find(foreign).map(|key_id| format!("{key_id:08x}")))
     }
 
     /// See [`Disk::path`].
@@ -157,7 +157,7 @@ impl Encrypted {
     /// See [`Disk::history`]; records are about the keys that they mean, or about more where that cannot be read.
     pub fn history(&self, now: UnixMillis) -> Result<InvalidationHistory, StoreError> {
         let history = self.disk.history(now)?;
-        Ok(InvalidationHistory { records: self.told(history.records), ..history })
+        Ok(InvalidationHistory { records: self.decrypted(history.records), ..history })
     }
 
     fn keys(&self) -> impl Iterator<Item = &DataKey> {
@@ -178,7 +178,7 @@ impl Encrypted {
             return go(address).map(drop);
         }
         for key in self.keys() {
-            let name = blind_index::seal(key, address.space, address.key);
+            let name = blind_index::encrypt(key, address.space, address.key);
             if !go(Address { space: address.space, key: &name })? {
                 break;
             }
@@ -186,17 +186,17 @@ impl Encrypted {
         Ok(())
     }
 
-    /// The key behind a stored name: `None` when it is in a tongue that this process does not read.
+    /// The key behind a stored name: `None` if this process has no key for its key id.
     fn read_name(&self, space: &str, stored: &str) -> Option<String> {
         match (&self.ring, key_id::of(stored)) {
             (KeyState::Clear, key_id::CLEAR) => Some(stored.to_owned()),
-            (KeyState::Keys(keys), tongue) => blind_index::open(keys.speaks(tongue)?, space, stored),
+            (KeyState::Keys(keys), key_id) => blind_index::open(keys.key(key_id)?, space, stored),
             (KeyState::Clear | KeyState::Locked(_), _) => None,
         }
     }
 
     /// Records as they are about keys. What cannot be read covers all that it may mean.
-    fn told(&self, records: Vec<InvalidationRecord>) -> Vec<InvalidationRecord> {
+    fn decrypted(&self, records: Vec<InvalidationRecord>) -> Vec<InvalidationRecord> {
         let mut seen = HashSet::new();
         let tell = |record: InvalidationRecord| {
             let select = match &record.select {
@@ -228,7 +228,7 @@ impl Encrypted {
         for select in selections {
             match select {
                 Select::Exact { space, key } => cuts.extend(keys.iter().map(|with| {
-                    let key = blind_index::seal(with, space, key);
+                    let key = blind_index::encrypt(with, space, key);
                     DeleteRule { select: Select::Exact { space: space.clone(), key }, goes: None }
                 })),
                 Select::Glob { pattern, .. } => {
@@ -243,22 +243,22 @@ impl Encrypted {
                 whole => cuts.push(DeleteRule { select: whole.clone(), goes: None }),
             }
         }
-        DeleteRequest { cuts, wide, own: keys.iter().map(DataKey::tongue).collect() }
+        DeleteRequest { cuts, wide, own: keys.iter().map(DataKey::key_id).collect() }
     }
 
-    /// Shows an entry of the disk to `look` as it was before it was sealed.
+    /// Shows an entry of the disk to `look` decrypted.
     fn look(&self, with: &DataKey, stored: Address<'_>, key: &str, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         let mut broken = None;
         let shown = self.disk.view(stored, &mut |row, frames| {
             let Some((meta, entry)) = reveal(with, row, key, frames) else {
-                broken = Some(row.seal);
-                return Err(StoreError::Damaged { key: key.to_owned(), reason: "it was not sealed as it is" });
+                broken = Some(row.checksum);
+                return Err(StoreError::Damaged { key: key.to_owned(), reason: "it fails authentication" });
             };
             look(&meta, &mut DecryptedFrames { frames, entry, count: meta.frames, key })
         });
-        if let Some(seal) = broken {
+        if let Some(checksum) = broken {
             // Of no use to anybody; failing to drop it costs the next reader the same check.
-            let _ = self.disk.discard(stored, seal);
+            let _ = self.disk.discard(stored, checksum);
         }
         shown
     }
@@ -274,7 +274,7 @@ impl Store for Encrypted {
             return self.disk.view(address, look);
         }
         for with in self.keys() {
-            let name = blind_index::seal(with, address.space, address.key);
+            let name = blind_index::encrypt(with, address.space, address.key);
             if self.look(with, Address { space: address.space, key: &name }, address.key, look)? {
                 return Ok(true);
             }
@@ -289,7 +289,7 @@ impl Store for Encrypted {
     fn row(&self, address: Address<'_>) -> u64 {
         match self.keys().next() {
             Some(with) => {
-                let key = blind_index::seal(with, address.space, address.key);
+                let key = blind_index::encrypt(with, address.space, address.key);
                 Address { space: address.space, key: &key }.id()
             }
             None => address.id(),
@@ -298,7 +298,7 @@ impl Store for Encrypted {
 
     fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         if matches!(self.ring, KeyState::Locked(_)) {
-            let records = self.told(self.disk.history(now)?.records);
+            let records = self.decrypted(self.disk.history(now)?.records);
             return Ok(invalidation_log::standing(records, address, now));
         }
         let mut standing = InvalidationState::default();
@@ -313,7 +313,7 @@ impl Store for Encrypted {
     }
 
     fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
-        Ok(self.disk.records(since)?.map(|records| self.told(records)))
+        Ok(self.disk.records(since)?.map(|records| self.decrypted(records)))
     }
 
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
@@ -333,10 +333,10 @@ impl Store for Encrypted {
         let with = keys.newest();
         // What lies under an older key is what is to be revised, too.
         for older in keys.iter().skip(1) {
-            let name = blind_index::seal(older, address.space, address.key);
+            let name = blind_index::encrypt(older, address.space, address.key);
             self.renew(Address { space: address.space, key: &name }, with)?;
         }
-        let name = blind_index::seal(with, address.space, address.key);
+        let name = blind_index::encrypt(with, address.space, address.key);
         self.disk.revise(Address { space: address.space, key: &name }, now, &mut |there| {
             let made = match there.map(|(row, frames)| (reveal(with, row, address.key, frames), frames)) {
                 Some((Some((meta, entry)), frames)) => {
@@ -354,7 +354,7 @@ impl Store for Encrypted {
             KeyState::Locked(_) => Ok(Box::new(Nothing)),
             KeyState::Keys(keys) => {
                 let (draft, entry) = (self.disk.draft(begun)?, EntryKey::new().map_err(no_random)?);
-                Ok(Box::new(SealedDraft { draft, with: keys.newest(), entry, next: 0 }))
+                Ok(Box::new(EncryptedDraft { draft, with: keys.newest(), entry, next: 0 }))
             }
         }
     }
@@ -380,13 +380,13 @@ impl Store for Encrypted {
         self.disk.correct_clock(now)
     }
 
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
         if matches!(self.ring, KeyState::Clear) {
-            return self.disk.discard(address, seal);
+            return self.disk.discard(address, checksum);
         }
         for with in self.keys() {
-            let name = blind_index::seal(with, address.space, address.key);
-            self.disk.discard(Address { space: address.space, key: &name }, envelope::mark(with, &name, seal))?;
+            let name = blind_index::encrypt(with, address.space, address.key);
+            self.disk.discard(Address { space: address.space, key: &name }, envelope::mark(with, &name, checksum))?;
         }
         Ok(())
     }
@@ -430,8 +430,8 @@ impl Store for Encrypted {
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
         let swept = self.disk.sweep(sweep)?;
         if let (Some(newest), false) = (self.keys().next(), sweep.dry_run) {
-            // A tongue that nothing lies in any more only makes removals wider.
-            let _ = self.disk.forget_empty(newest.tongue());
+            // A key id without entries only makes removals wider.
+            let _ = self.disk.forget_empty(newest.key_id());
         }
         Ok(swept)
     }

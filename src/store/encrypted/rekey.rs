@@ -24,7 +24,7 @@ const BYTES: u64 = 4 * 1024 * 1024;
 /// What lies under which key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyUsage {
-    /// Entries in clear, and their bytes; `None` when nobody stores in clear here any more.
+    /// Entries in plaintext, and their bytes; `None` if plaintext is no longer stored here.
     pub clear: Option<(u64, u64)>,
     /// The id of each key that is known here, entries, bytes.
     pub keys: Vec<(String, u64, u64)>,
@@ -43,53 +43,53 @@ pub struct RekeyReport {
     pub dropped: u64,
     /// Entries under keys that this process does not have; they are left alone.
     pub unknown: u64,
-    /// Whether the database was written anew, so that nothing of what was before is left in it.
+    /// Whether the database was rewritten, so that nothing of its former content is left in it.
     pub scoured: bool,
 }
 
-/// Who can read the entries of a tongue.
+/// How the entries of a key id are read.
 enum KeyHolder<'a> {
-    /// Whoever holds this key.
+    /// With this key.
     With(&'a DataKey),
-    /// Everybody: they are in clear.
+    /// Without a key: they are in plaintext.
     AsItIs,
-    /// Nobody here.
-    Nobody,
+    /// Not in this process.
+    Unknown,
 }
 
 impl Encrypted {
     /// What lies under which key. Needs none.
     pub fn census(&self) -> Result<KeyUsage, StoreError> {
         let mut census = KeyUsage { others: self.disk.others()?, ..KeyUsage::default() };
-        for (tongue, entries, held) in self.disk.census()? {
-            if tongue == CLEAR {
+        for (key_id, entries, held) in self.disk.census()? {
+            if key_id == CLEAR {
                 census.clear = Some((entries, held));
             } else {
-                census.keys.push((format!("{tongue:08x}"), entries, held));
+                census.keys.push((format!("{key_id:08x}"), entries, held));
             }
         }
         Ok(census)
     }
 
-    /// Writes every entry that can be read with `old` (and with the ring of this layer) anew as this layer writes.
-    /// `advanced` is told of each batch, and ends it by `false`.
+    /// Rewrites every entry that can be read with `old` or with the keys of this layer, as this layer writes.
+    /// Calls `advanced` after each batch; `false` stops it.
     pub fn exchange(&self, old: &KeyState, advanced: &mut dyn FnMut(u64) -> bool) -> Result<RekeyReport, StoreError> {
         let wanted = match &self.ring {
             KeyState::Clear => None,
             KeyState::Keys(keys) => Some(keys.newest()),
             KeyState::Locked(reason) => return Err(StoreError::Key(reason.clone())),
         };
-        let target = wanted.map_or(CLEAR, DataKey::tongue);
+        let target = wanted.map_or(CLEAR, DataKey::key_id);
         let mut done = RekeyReport::default();
-        // Entries that others store in an old tongue meanwhile are met in another round; a few are enough.
+        // Entries that other processes store under an old key id meanwhile are found in another round; a few are enough.
         for round in 0..4 {
             let (mut rest, mut left) = (Vec::new(), 0);
             let mut unknown = 0;
             self.disk.scan(&Select::All, &mut |meta| {
-                let tongue = key_id::of(&meta.key);
-                if tongue != target {
-                    match self.reader(old, tongue) {
-                        KeyHolder::Nobody => unknown += 1,
+                let key_id = key_id::of(&meta.key);
+                if key_id != target {
+                    match self.reader(old, key_id) {
+                        KeyHolder::Unknown => unknown += 1,
                         KeyHolder::With(_) | KeyHolder::AsItIs => rest.push((meta.space.clone(), meta.key.clone())),
                     }
                 }
@@ -108,8 +108,8 @@ impl Encrypted {
                         bytes += lifted.meta.held;
                         let fill = self.opened(old, &mut lifted);
                         done.dropped += u64::from(fill.is_none());
-                        let sealed = fill.map(|fill| wanted.map_or(Ok(fill.clone()), |with| wrap(with, &fill)));
-                        batch.push((lifted, sealed.transpose()?));
+                        let encrypted = fill.map(|fill| wanted.map_or(Ok(fill.clone()), |with| wrap(with, &fill)));
+                        batch.push((lifted, encrypted.transpose()?));
                     }
                 }
                 left += 1;
@@ -126,7 +126,7 @@ impl Encrypted {
                 return Ok(done);
             }
         }
-        self.disk.forget_tongues(target)?;
+        self.disk.forget_key_ids(target)?;
         done.scoured = self.disk.scour()?;
         Ok(done)
     }
@@ -149,16 +149,16 @@ impl Encrypted {
         Ok(())
     }
 
-    /// How entries of a tongue are read.
-    fn reader<'a>(&'a self, old: &'a KeyState, tongue: u64) -> KeyHolder<'a> {
-        if tongue == CLEAR {
-            return if matches!(old, KeyState::Clear) { KeyHolder::AsItIs } else { KeyHolder::Nobody };
+    /// How entries of a key id are read.
+    fn reader<'a>(&'a self, old: &'a KeyState, key_id: u64) -> KeyHolder<'a> {
+        if key_id == CLEAR {
+            return if matches!(old, KeyState::Clear) { KeyHolder::AsItIs } else { KeyHolder::Unknown };
         }
         let of = |ring: &'a KeyState| match ring {
-            KeyState::Keys(keys) => keys.speaks(tongue),
+            KeyState::Keys(keys) => keys.key(key_id),
             KeyState::Clear | KeyState::Locked(_) => None,
         };
-        of(&self.ring).or_else(|| of(old)).map_or(KeyHolder::Nobody, KeyHolder::With)
+        of(&self.ring).or_else(|| of(old)).map_or(KeyHolder::Unknown, KeyHolder::With)
     }
 
     /// The entry that a row holds; `None` when it is damaged. Takes the frames out of the row.
@@ -168,13 +168,13 @@ impl Encrypted {
         let with = match self.reader(old, key_id::of(&row.key)) {
             KeyHolder::With(key) => key,
             KeyHolder::AsItIs => return Some(Fill { meta: row.clone(), frames }),
-            KeyHolder::Nobody => return None,
+            KeyHolder::Unknown => return None,
         };
         let key = blind_index::open(with, &row.space, &row.key)?;
-        let (entry, seal) = envelope::open(with, row, &frames.pop()?)?;
+        let (entry, checksum) = envelope::open(with, row, &frames.pop()?)?;
         for (frame, index) in frames.iter_mut().zip(0..) {
             entry.open(index, frame).then_some(())?;
         }
-        Some(Fill { meta: Meta { key, frames: row.frames - 1, seal, ..row.clone() }, frames })
+        Some(Fill { meta: Meta { key, frames: row.frames - 1, checksum, ..row.clone() }, frames })
     }
 }

@@ -23,7 +23,7 @@ fn meta(space: &str, key: &str) -> Meta {
         size: 9,
         held: 10,
         frames: 2,
-        seal: 11,
+        checksum: 11,
     }
 }
 
@@ -64,11 +64,11 @@ proptest! {
     ) {
         let keys = keys();
         let (new, old) = (keys.newest(), keys.iter().nth(1).unwrap());
-        let stored = blind_index::seal(new, &space, &key);
-        prop_assert_eq!(&stored, &blind_index::seal(new, &space, &key));
+        let stored = blind_index::encrypt(new, &space, &key);
+        prop_assert_eq!(&stored, &blind_index::encrypt(new, &space, &key));
         prop_assert_eq!(blind_index::open(new, &space, &stored), Some(key.clone()));
-        prop_assert_eq!(key_id::of(&stored), new.tongue());
-        prop_assert_ne!(&stored, &blind_index::seal(old, &space, &key));
+        prop_assert_eq!(key_id::of(&stored), new.key_id());
+        prop_assert_ne!(&stored, &blind_index::encrypt(old, &space, &key));
         prop_assert_eq!(blind_index::open(old, &space, &stored), None);
         prop_assert_eq!(blind_index::open(new, &format!("{space}x"), &stored), None);
         let hidden = &key[key_id::visible(&key).len()..];
@@ -83,26 +83,26 @@ proptest! {
 
     #[test]
     fn an_entry_comes_back_and_any_flipped_bit_or_changed_figure_is_refused(
-        frame in prop::collection::vec(any::<u8>(), 0..300), seal: u64, at in 0usize..9_999, bit in 0u8..8, figure in 0usize..9,
+        frame in prop::collection::vec(any::<u8>(), 0..300), checksum: u64, at in 0usize..9_999, bit in 0u8..8, figure in 0usize..9,
     ) {
         let keys = keys();
         let with = keys.newest();
         let entry = EntryKey::new().unwrap();
-        let sealed = [entry.seal(0, &frame), entry.seal(1, &frame)];
-        let stored = row(with, &Meta { seal, ..meta("s", "user:describe:u-1") });
-        let lid = envelope::close(with, &entry, &stored, seal).unwrap();
+        let encrypted = [entry.encrypt(0, &frame), entry.encrypt(1, &frame)];
+        let stored = row(with, &Meta { checksum, ..meta("s", "user:describe:u-1") });
+        let lid = envelope::close(with, &entry, &stored, checksum).unwrap();
         let (opened, read) = envelope::open(with, &stored, &lid).unwrap();
-        prop_assert_eq!(read, seal);
-        for (index, sealed) in (0..).zip(&sealed) {
-            let mut buffer = sealed.clone();
+        prop_assert_eq!(read, checksum);
+        for (index, encrypted) in (0..).zip(&encrypted) {
+            let mut buffer = encrypted.clone();
             prop_assert!(opened.open(index, &mut buffer));
             prop_assert_eq!(&buffer, &frame);
-            let mut flipped = sealed.clone();
+            let mut flipped = encrypted.clone();
             let at = at % flipped.len();
             flipped[at] ^= 1 << bit;
             prop_assert!(!opened.open(index, &mut flipped));
-            prop_assert!(!opened.open(1 - index, &mut sealed.clone()), "frames that changed places");
-            prop_assert!(!EntryKey::new().unwrap().open(index, &mut sealed.clone()), "a frame of another entry");
+            prop_assert!(!opened.open(1 - index, &mut encrypted.clone()), "frames that changed places");
+            prop_assert!(!EntryKey::new().unwrap().open(index, &mut encrypted.clone()), "a frame of another entry");
         }
         let mut flipped = lid.clone();
         let at = at % flipped.len();

@@ -1,6 +1,6 @@
-//! Fills, drafts and frames on their way through the seal.
+//! Encrypts fills and drafts, and decrypts frames.
 //!
-//! What goes to the disk is sealed whole, its lid behind its frames; what comes from it was opened, frame by frame.
+//! An entry is written with its lid after its frames; frames are decrypted one by one as they are read.
 
 use crate::store::encrypted::blind_index;
 use crate::store::encrypted::envelope;
@@ -14,11 +14,11 @@ use crate::store::{EntryWriter, Fill, Frames, Meta, StoreError};
 pub(crate) fn reveal(with: &DataKey, row: &Meta, key: &str, frames: &mut dyn Frames) -> Option<(Meta, EntryKey)> {
     let mut lid = Vec::new();
     frames.read(row.frames.checked_sub(1)?, &mut lid).ok()?;
-    let (entry, seal) = envelope::open(with, row, &lid)?;
-    Some((Meta { key: key.to_owned(), frames: row.frames - 1, seal, ..row.clone() }, entry))
+    let (entry, checksum) = envelope::open(with, row, &lid)?;
+    Some((Meta { key: key.to_owned(), frames: row.frames - 1, checksum, ..row.clone() }, entry))
 }
 
-/// The frames of a sealed entry, opened as they are read.
+/// The frames of an encrypted entry, decrypted as they are read.
 pub(crate) struct DecryptedFrames<'a> {
     pub(crate) frames: &'a mut dyn Frames,
     pub(crate) entry: EntryKey,
@@ -34,34 +34,35 @@ impl Frames for DecryptedFrames<'_> {
         }
         match self.frames.read(index, buffer) {
             Ok(()) if self.entry.open(index, buffer) => Ok(()),
-            Ok(()) => Err(damaged("a frame was not sealed as it is")),
+            Ok(()) => Err(damaged("a frame fails authentication")),
             Err(StoreError::Damaged { reason, .. }) => Err(damaged(reason)),
             Err(error) => Err(error),
         }
     }
 }
 
-/// Fills, sealed with the newest key.
+/// Fills, encrypted with the newest key.
 pub(crate) fn wrapped(keys: &KeyRing, fills: &[Fill]) -> Result<Vec<Fill>, StoreError> {
     fills.iter().map(|fill| wrap(keys.newest(), fill)).collect()
 }
 
-/// The row and frames of a fill, sealed.
+/// The row and frames of a fill, encrypted.
 pub(crate) fn wrap(with: &DataKey, fill: &Fill) -> Result<Fill, StoreError> {
     let entry = EntryKey::new().map_err(no_random)?;
-    let mut frames: Vec<Vec<u8>> = fill.frames.iter().zip(0..).map(|(frame, index)| entry.seal(index, frame)).collect();
+    let mut frames: Vec<Vec<u8>> =
+        fill.frames.iter().zip(0..).map(|(frame, index)| entry.encrypt(index, frame)).collect();
     // A fill that promises more frames than it has keeps its lid where it is looked for.
     frames.resize(fill.meta.frames as usize, Vec::new());
     let meta = row(with, &fill.meta);
-    frames.push(envelope::close(with, &entry, &meta, fill.meta.seal).map_err(no_random)?);
+    frames.push(envelope::close(with, &entry, &meta, fill.meta.checksum).map_err(no_random)?);
     Ok(Fill { meta, frames })
 }
 
-/// The row of an entry whose frames are sealed.
+/// The row of an entry whose frames are encrypted.
 pub(crate) fn row(with: &DataKey, meta: &Meta) -> Meta {
-    let key = blind_index::seal(with, &meta.space, &meta.key);
-    let seal = envelope::mark(with, &key, meta.seal);
-    Meta { key, seal, frames: meta.frames.saturating_add(1), ..meta.clone() }
+    let key = blind_index::encrypt(with, &meta.space, &meta.key);
+    let checksum = envelope::mark(with, &key, meta.checksum);
+    Meta { key, checksum, frames: meta.frames.saturating_add(1), ..meta.clone() }
 }
 
 /// What a host without random bytes costs: the fill.
@@ -82,17 +83,17 @@ impl EntryWriter for Nothing {
     }
 }
 
-/// A draft whose frames are sealed as they come.
-pub(crate) struct SealedDraft<'a> {
+/// A draft whose frames are encrypted as they arrive.
+pub(crate) struct EncryptedDraft<'a> {
     pub(crate) draft: Box<dyn EntryWriter + 'a>,
     pub(crate) with: &'a DataKey,
     pub(crate) entry: EntryKey,
     pub(crate) next: u32,
 }
 
-impl EntryWriter for SealedDraft<'_> {
+impl EntryWriter for EncryptedDraft<'_> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.draft.frame(&self.entry.seal(self.next, bytes))?;
+        self.draft.frame(&self.entry.encrypt(self.next, bytes))?;
         self.next += 1;
         Ok(())
     }
@@ -102,7 +103,7 @@ impl EntryWriter for SealedDraft<'_> {
             return Err(StoreError::Damaged { key: meta.key.clone(), reason: "its frames are not all written" });
         }
         let row = row(self.with, meta);
-        let lid = envelope::close(self.with, &self.entry, &row, meta.seal).map_err(no_random)?;
+        let lid = envelope::close(self.with, &self.entry, &row, meta.checksum).map_err(no_random)?;
         self.draft.frame(&lid)?;
         self.draft.publish(&row, since)
     }

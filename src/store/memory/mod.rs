@@ -91,7 +91,7 @@ pub struct Memory {
     entries: Cache<MemoryKey, Arc<MemoryEntry>>,
     max_entries: u64,
     evicted: Arc<AtomicU64>,
-    /// Whoever stores or removes holds it, so that the log and the entries agree.
+    /// Held while entries are stored or removed, so that the log and the entries agree.
     log: Mutex<MemoryLog>,
 }
 
@@ -273,7 +273,7 @@ impl Store for Memory {
         loop {
             let since = self.log().sequence;
             let before = self.entries.get(&key);
-            // The lock is not held meanwhile, so that what `revise` does can hold up nobody.
+            // The lock is not held meanwhile, so that `revise` blocks no other thread.
             let fill = match &before {
                 Some(item) => revise(Some((&item.meta(), &mut MemoryView(item))))?,
                 None => revise(None)?,
@@ -342,10 +342,10 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
         let _log = self.log();
         let key = key(address);
-        if self.entries.get(&key).is_some_and(|item| item.meta.seal == seal) {
+        if self.entries.get(&key).is_some_and(|item| item.meta.checksum == checksum) {
             self.entries.invalidate(&key);
         }
         Ok(())

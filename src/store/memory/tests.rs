@@ -1,4 +1,4 @@
-//! The rules of `memory.rs`, told as tests; its promises stand there.
+//! Tests of `memory/mod.rs`.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn fill(key: &str, bytes: usize, stored_at: UnixMillis) -> Fill {
         size: bytes as u64,
         held: bytes as u64,
         frames: 1,
-        seal: 0,
+        checksum: 0,
     };
     Fill { meta, frames: vec![vec![0; bytes]] }
 }

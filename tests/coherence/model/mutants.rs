@@ -88,8 +88,8 @@ impl<S: Store> Store for Mutated<S> {
     fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
         self.0.correct_clock(now)
     }
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        self.0.discard(address, seal)
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
+        self.0.discard(address, checksum)
     }
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
         self.0.scan(selection, visit)

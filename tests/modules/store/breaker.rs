@@ -82,8 +82,8 @@ impl Store for Faulty {
     fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
         self.ask(|memory| memory.correct_clock(now))
     }
-    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        self.ask(|memory| memory.discard(address, seal))
+    fn discard(&self, address: Address<'_>, checksum: u64) -> Result<(), StoreError> {
+        self.ask(|memory| memory.discard(address, checksum))
     }
     fn scan(&self, all: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
         self.ask(|memory| memory.scan(all, visit))

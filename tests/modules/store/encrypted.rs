@@ -59,7 +59,7 @@ fn neither_keys_nor_answers_nor_records_can_be_read_in_the_directory() {
         &[named("user:by_name:alice.example", "alice@example.com"), named("user:describe:u-4711", "Alice")],
     );
     layer.remove(&[exact("s", "group:describe:g-0815"), glob(Some("s"), "user:describe:secret*")], None, NOW).unwrap();
-    layer.discard(at("s", "user:describe:u-4711"), meta("s", "").seal).unwrap();
+    layer.discard(at("s", "user:describe:u-4711"), meta("s", "").checksum).unwrap();
     assert_eq!(only_frame(&layer, "user:by_name:alice.example").as_deref(), Some("alice@example.com"));
     let bytes = bytes_in(root.path());
     assert!(holds(&bytes, "user:by_name:") && holds(&bytes, "group:describe:"), "what counts and limits go by");

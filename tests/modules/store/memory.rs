@@ -29,7 +29,7 @@ fn what_was_read_once_is_answered_from_memory() {
     fill_by(&other, "k");
     let first = get(&near, "s", "k").unwrap();
     // A discard is no record: the disk has lost it, the memory has it still.
-    other.discard(at("s", "k"), first.0.seal).unwrap();
+    other.discard(at("s", "k"), first.0.checksum).unwrap();
     assert!(!has(&other, "s", "k"));
     assert_eq!(get(&near, "s", "k").unwrap().1, first.1);
 }
@@ -54,10 +54,10 @@ fn a_new_generation_and_a_long_silence_empty_the_memory() {
     assert!(!has(&near, "s", "k"), "the new generation is empty");
     fill_by(&other, "k");
     assert!(has(&near, "s", "k"));
-    let seal = get(&near, "s", "k").unwrap().0.seal;
+    let checksum = get(&near, "s", "k").unwrap().0.checksum;
     other.remove(&[exact("s", "x")], None, NOW).unwrap();
     other.remove(&[exact("s", "y")], None, NOW + HOUR + 1).unwrap();
-    other.discard(at("s", "k"), seal).unwrap();
+    other.discard(at("s", "k"), checksum).unwrap();
     assert!(!has(&near, "s", "k"), "what was recorded meanwhile is partly forgotten");
 }
 

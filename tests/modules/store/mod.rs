@@ -143,7 +143,7 @@ fn meta(space: &str, key: &str) -> Meta {
         size: 20,
         held: 10,
         frames: 2,
-        seal: u64::MAX - 5,
+        checksum: u64::MAX - 5,
     }
 }
 
@@ -253,7 +253,8 @@ fn what_the_reader_says_comes_back(store: &dyn Store) {
 fn a_fill_replaces_what_was_there_and_keeps_its_last_use(store: &dyn Store) {
     fill_all(store, &[fill("s", "k")]);
     store.touch(&[(store.row(at("s", "k")), NOW + 5)]).unwrap();
-    let other = Fill { meta: Meta { frames: 1, held: 3, seal: 9, ..meta("s", "k") }, frames: vec![b"new".to_vec()] };
+    let other =
+        Fill { meta: Meta { frames: 1, held: 3, checksum: 9, ..meta("s", "k") }, frames: vec![b"new".to_vec()] };
     fill_all(store, std::slice::from_ref(&other));
     let (shown, frames) = get(store, "s", "k").unwrap();
     assert_eq!((shown, frames), (Meta { used_at: NOW + 5, ..other.meta }, other.frames));
@@ -325,9 +326,9 @@ fn a_discard_needs_the_seal(store: &dyn Store) {
     fill_all(store, std::slice::from_ref(&fill));
     let sequence = store.sequence().unwrap();
     store.discard(at("s", "k"), 1).unwrap();
-    store.discard(at("t", "k"), fill.meta.seal).unwrap();
+    store.discard(at("t", "k"), fill.meta.checksum).unwrap();
     assert!(has(store, "s", "k"));
-    store.discard(at("s", "k"), fill.meta.seal).unwrap();
+    store.discard(at("s", "k"), fill.meta.checksum).unwrap();
     assert!(!has(store, "s", "k"));
     assert_eq!(store.sequence().unwrap(), sequence);
 }

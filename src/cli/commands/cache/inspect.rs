@@ -3,7 +3,7 @@
 //! Guarantee: nothing is changed and AWS is not called; a damaged entry ends with exit code 12.
 
 use crate::app::{Inspected, Inspector};
-use crate::cache::{Soundness, pattern};
+use crate::cache::{ChecksumState, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::commands::cache::common::{entries, open_loudly};
 use crate::cli::commands::cache::named;
@@ -50,7 +50,7 @@ pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Out
         many => table(many),
     };
     output.report(&json!({"schema_version": 1, "entries": found}), &page)?;
-    if found.iter().any(|entry| entry.checksum == Soundness::Damaged) {
+    if found.iter().any(|entry| entry.checksum == ChecksumState::Damaged) {
         return Err(CliError::quiet(Code::Integrity));
     }
     Ok(())
@@ -95,11 +95,11 @@ pub(super) fn fields(page: TextReport, entry: &Inspected) -> TextReport {
         .field("Space", &entry.space)
 }
 
-fn checksum(soundness: Soundness) -> &'static str {
-    match soundness {
-        Soundness::Sound => "sound",
-        Soundness::OtherVersion => "of another version",
-        Soundness::Damaged => "damaged",
+fn checksum(integrity: ChecksumState) -> &'static str {
+    match integrity {
+        ChecksumState::Intact => "sound",
+        ChecksumState::OtherVersion => "of another version",
+        ChecksumState::Damaged => "damaged",
     }
 }
 

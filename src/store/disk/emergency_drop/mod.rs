@@ -1,9 +1,9 @@
 //! The last resort of a sweep: the live generation is dropped as a whole where not even one entry can be deleted.
 //!
 //! It needs no byte. `CURRENT` is renamed, so that in one step the generation is live no longer and a mark stands
-//! in its place, whose *name* says until when a fence of it stood. Whoever is killed at whatever moment leaves the
-//! one or the other; only then is the database deleted. What any version of awsideman begins anew keeps everything
-//! out until then. The same holds for databases that nobody names any more, where they must go before their time.
+//! in its place, whose *name* says until when one of its fences lasts. A process that is killed at any moment leaves the
+//! one or the other; only then is the database deleted. A new generation of any version keeps everything
+//! out until then. The same holds for unreferenced databases that are deleted early.
 
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::secure_fs;
@@ -83,7 +83,7 @@ impl Tombstone {
         Tombstone { until: dated.deadline.unwrap_or(now), at: dated.at, ..self }
     }
 
-    /// Whether nobody asks for it any more: neither a fence nor the history of changes.
+    /// Whether no reader needs it any more: neither a fence nor the history of changes.
     fn is_over(self, now: UnixMillis) -> bool {
         self.until <= now && self.at <= now.saturating_sub(KEEP_MILLIS)
     }
@@ -109,10 +109,10 @@ pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreErro
     over.map(|mark| options.dir.join(mark.name())).try_for_each(|path| generation::unlink(&path))
 }
 
-/// Deletes the databases that nobody names and nobody keeps as evidence, however young, and leaves a mark for what may stand
+/// Deletes the databases that are neither referenced nor kept as evidence, however young, and leaves a mark for what may stand
 /// in them. Whether there were any. One that cannot be asked stays.
 pub(super) fn drop_leftovers(options: &Options) -> Result<bool, StoreError> {
-    // Nobody is in the middle of making one.
+    // No process is creating one.
     let _lock = generation::lock(options)?;
     let now = SystemClock::default().now();
     let mut mark = Tombstone { until: 0, sequence: 0, at: now };
@@ -136,7 +136,7 @@ pub(super) fn drop_leftovers(options: &Options) -> Result<bool, StoreError> {
 fn left_in(options: &Options, path: &Path, at: UnixMillis) -> Option<Tombstone> {
     let number = generation::number_of(path)?;
     match sqlite::schema_of(path)? {
-        // Nobody has begun to use it.
+        // No process uses it yet.
         0 => Some(Tombstone { until: 0, sequence: number, at }),
         version => Tombstone::of(&open(options, path, version).ok()?, at).ok(),
     }
@@ -169,13 +169,13 @@ fn drop_live(
     delete: impl FnOnce(&Path),
 ) -> Result<bool, StoreError> {
     let _lock = generation::lock(options)?;
-    // Somebody else may have been faster: what came after it has room.
+    // Another process may have been faster: its successor has space.
     if generation::current(options)?.is_none_or(|(_, live)| live != path) {
         return Ok(false);
     }
     let failed = sqlite::at(path);
     let (connection, mut holder) = (open(options, path, schema::VERSION)?, open(options, path, schema::VERSION)?);
-    // Whoever is about to fence waits here, and finds that the generation is not live when it is his turn. One that does
+    // A process that is about to record a fence waits here, and then finds that the generation is not live. One that does
     // not let go in time is not waited for: what he wrote is looked for once more, and after that he sees it himself.
     let held = sqlite::hold(&mut holder);
     let mark = Tombstone::of(&connection, now).map_err(&failed)?;

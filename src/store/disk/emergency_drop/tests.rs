@@ -30,7 +30,7 @@ fn stored(disk: &Disk, key: &str, begun: UnixMillis) -> bool {
         size: 1,
         held: 1,
         frames: 1,
-        seal: 1,
+        checksum: 1,
     };
     let since = disk.sequence().unwrap();
     disk.put(&[Fill { meta, frames: vec![vec![1]] }], since, begun).unwrap().stored == 1
@@ -50,7 +50,7 @@ fn a_mark_reads_back_from_its_name() {
     assert!(!mark.is_over(LATER) && !mark.is_over(NOW + KEEP_MILLIS - 1) && mark.is_over(NOW + KEEP_MILLIS));
 }
 
-/// What somebody who is killed has done by then to the database.
+/// What a process has done to the database by the time it is killed.
 type Killed = dyn Fn(&Path);
 
 #[test]
@@ -68,7 +68,7 @@ fn what_stood_stands_in_the_next_generation_wherever_the_one_who_drops_it_is_kil
         let fence = disk.remove(&[exact("changed")], Some(LATER), NOW).unwrap().sequence;
         let ticket = disk.sequence().unwrap();
         assert!(drop_live(&options(root.path()), &disk.path().unwrap(), NOW, || {}, killed).unwrap(), "{case}");
-        // Whoever had it open, and whoever comes.
+        // Processes that had it open, and later ones.
         for disk in [&disk, &Disk::open(&options(root.path())).unwrap()] {
             assert!(fenced(disk, "changed", LATER - 1), "{case}");
             assert!(!stored(disk, "changed", LATER - 1) && stored(disk, "changed", LATER), "{case}");
@@ -144,7 +144,7 @@ fn a_fence_that_comes_between_the_look_and_the_mark_waits_or_is_looked_for_again
             }
         };
         assert!(drop_live(&impatient, &path, NOW, fence, |path| generation::delete(path).unwrap()).unwrap());
-        assert_eq!(is_known, does_not_let_go, "a writer is told that he must wait");
+        assert_eq!(is_known, does_not_let_go, "a writer must wait");
         assert_eq!(fenced(&disk, "changed", LATER - 1), is_known);
     }
 }
@@ -172,7 +172,7 @@ fn a_writer_that_does_not_let_go_does_not_stop_it_and_a_mark_goes_when_its_time_
 }
 
 #[test]
-fn what_nobody_names_any_more_leaves_its_fences_where_it_must_go_before_its_time() {
+fn an_unreferenced_database_that_is_deleted_early_leaves_its_fences() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(&options(root.path())).unwrap();
     let old = disk.path().unwrap();
