@@ -12,7 +12,7 @@
 //! ```text
 //!  layer 8  cli        commands: arguments, help, output, progress, exit codes; nothing below prints
 //!  layer 7  daemon     runs due jobs; status page, metrics            library  the cache for other programs
-//!  layer 6  app        connects the modules; what a command or a job does
+//!  layer 6  app        connects the modules: `App` is the configured core, each family of operations a struct in its file
 //!  layer 5  jobs       schedules, runs, ledger
 //!           alerts     alert state, messages, notifiers, outbox       sandbox  a local Identity Center (crate `sandbox/`)
 //!  layer 4  gateway    reads of AWS through the cache; changes; rate limit; warming

@@ -2,3 +2,4 @@
 
 mod architecture;
 mod language;
+mod type_names;
