@@ -4,12 +4,13 @@
 //! each unit, none for each account); accounts that are not active are left out and named.
 
 use super::api::ListCall;
+use super::core::CachePolicy;
 use super::error::GatewayError;
-use super::read::CachePolicy;
 use super::request::Request;
 use crate::gateway::confirm::Confirmed;
 use crate::gateway::confirm::Confirmer;
 use crate::gateway::confirm::ResourceKind;
+use crate::gateway::confirm::state;
 use crate::gateway::fetch::PARALLEL;
 use crate::gateway::fetch::text;
 use crate::model::{folded, matches};
@@ -140,12 +141,6 @@ fn named_once(accounts: Vec<Confirmed>) -> Vec<Confirmed> {
     let once: BTreeMap<(String, String), Confirmed> =
         accounts.into_iter().map(|account| ((account.name.clone(), account.id.clone()), account)).collect();
     once.into_values().collect()
-}
-
-/// `State` took the place of `Status` in 2026; answers carry one or both.
-pub(super) fn state(account: &Value) -> &str {
-    let field = |name: &str| account[name].as_str().filter(|text| !text.is_empty());
-    field("State").or_else(|| field("Status")).unwrap_or_default()
 }
 
 fn array(value: Value) -> Vec<Value> {

@@ -10,6 +10,8 @@ use crate::model::Namespace;
 use async_trait::async_trait;
 use serde_json::Value;
 
+pub use super::principal_kind::PrincipalKind;
+
 /// The API families that AWS meters apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Api {
@@ -21,25 +23,6 @@ pub enum Api {
     Organizations,
     /// sts.
     Sts,
-}
-
-/// USER or GROUP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PrincipalKind {
-    /// A person.
-    User,
-    /// A group.
-    Group,
-}
-
-impl PrincipalKind {
-    /// AWS's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            PrincipalKind::User => "USER",
-            PrincipalKind::Group => "GROUP",
-        }
-    }
 }
 
 /// Something that AWS lists in pages.

@@ -4,11 +4,11 @@
 
 use super::api::{Api, PrincipalKind};
 use super::assignment_table::AssignmentRows;
+use super::core::{CachePolicy, Gateway};
 use super::error::GatewayError;
 use super::fetch::{PARALLEL, texts};
 use super::plan::Traversal;
 use super::principals::Principal;
-use super::read::{CachePolicy, Gateway};
 use super::request::Request;
 use crate::gateway::warm::checkpoint::is_refusal;
 use crate::progress::Progress;

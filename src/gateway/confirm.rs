@@ -7,15 +7,14 @@ use super::api::GetCall;
 use super::api::InstanceTarget;
 use super::api::ListCall;
 use super::api::PrincipalKind;
+use super::core::CachePolicy;
+use super::core::Gateway;
 use super::error::GatewayError;
 use super::mutation::Mutation;
-use super::read::CachePolicy;
-use super::read::Gateway;
 use super::request::Request;
 use super::resolve::is_account_id;
 use super::resolve::is_arn;
 use super::resolve::is_directory_id;
-use crate::gateway::account_selector::state;
 use crate::gateway::before_image;
 use crate::gateway::fetch::PARALLEL;
 use crate::gateway::paginate::all;
@@ -148,6 +147,12 @@ impl ResourceKind {
             ResourceKind::Account => named == Some(text) || is(&found["Email"]),
         }
     }
+}
+
+/// `State` took the place of `Status` in 2026; answers carry one or both.
+pub(super) fn state(account: &Value) -> &str {
+    let field = |name: &str| account[name].as_str().filter(|text| !text.is_empty());
+    field("State").or_else(|| field("Status")).unwrap_or_default()
 }
 
 /// AWS does not tell names of people and groups apart by their case.

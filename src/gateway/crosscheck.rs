@@ -9,8 +9,8 @@ use super::error::GatewayError;
 use super::fetch::texts;
 use super::request::Request;
 use crate::gateway::assignments::AssignmentReader;
+use crate::gateway::core::CachePolicy;
 use crate::gateway::paginate::all;
-use crate::gateway::read::CachePolicy;
 use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 

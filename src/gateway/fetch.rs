@@ -4,8 +4,8 @@
 //! while it is walked.
 
 use super::api::{GetCall, IdentityCenterApi, InstanceTarget, ListCall};
+use super::core::Gateway;
 use super::error::GatewayError;
-use super::read::Gateway;
 use super::request::Request;
 use super::spool::Spool;
 use crate::cache::{Fresh, ReadOptions, Ticket};

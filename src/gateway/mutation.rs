@@ -3,7 +3,7 @@
 //! A change knows its operation, what it is about in words, what it asks for as JSON and what it makes false in the
 //! cache; adding one without all four does not compile.
 
-use super::api::PrincipalKind;
+use super::principal_kind::PrincipalKind;
 use crate::cache::{ChangeEvent, Operation};
 use crate::model::Resource;
 use serde_json::{Map, Value, json};

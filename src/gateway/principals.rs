@@ -7,7 +7,7 @@ use super::api::PrincipalKind;
 use super::error::GatewayError;
 use super::request::Request;
 use super::spool::each;
-use crate::gateway::read::CachePolicy;
+use crate::gateway::core::CachePolicy;
 use crate::gateway::resolve::Resolver;
 use crate::gateway::resolve::in_arn;
 use crate::gateway::resolve::is_directory_id;

@@ -1,272 +1,37 @@
-//! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS is silent) what is stale.
+//! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS does not answer) a stale entry.
 //!
 //! [`Reader::cached`] needs no runtime, no credentials and no network; a fault of the cache slows a read and never
 //! changes its answer.
 
-use super::api::{IdentityCenterApi, InstanceTarget};
+use super::api::InstanceTarget;
+use super::core::{CachePolicy, Gateway};
 use super::error::GatewayError;
 use super::fetch::Errand;
-use super::instance::{self, INSTANCES, Selection};
-use super::plan::Rates;
+use super::instance;
+use super::lookup::{Looked, Note};
 use super::request::Request;
+use super::revalidate::{FillSlot, StoreResult};
+use super::single_flight::{FLIGHTS, Turn};
 use super::spool::Spool;
-use super::warm::Baselines;
-use crate::cache::{Cache, EntrySink, Fresh, Provenance, ReadOptions, Ticket};
-use crate::gateway::fill_budget::LeftOut;
-use crate::gateway::fill_budget::Room;
-use crate::gateway::lookup::Note;
-use crate::gateway::lookup::Recorder;
-use crate::gateway::revalidate::FillSlot;
-use crate::gateway::revalidate::StoreResult;
-use crate::gateway::single_flight::FLIGHTS;
-use crate::gateway::single_flight::Flights;
-use crate::gateway::single_flight::Turn;
-use crate::model::Namespace;
+use crate::cache::{EntrySink, Fresh, Lookup, Miss, Provenance, ReadOptions, Ticket};
 use crate::progress::Progress;
-use crate::secure_fs::Access;
-use crate::state::StateDir;
-use crate::store::StoreError;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use crate::store::{Address, StoreFault};
+use serde_json::Value;
+use std::io::{self, Read};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::watch;
-
-/// How a read uses the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CachePolicy {
-    /// Whether an entry may answer.
-    pub read: bool,
-    /// Whether AWS's answer is stored.
-    pub fill: bool,
-    /// Whether AWS may be asked at all.
-    pub live: bool,
-    /// The oldest entry that may answer.
-    pub max_age: Option<Duration>,
-}
-
-impl Default for CachePolicy {
-    fn default() -> CachePolicy {
-        CachePolicy { read: true, fill: true, live: true, max_age: None }
-    }
-}
-
-impl CachePolicy {
-    /// `--no-cache`, and a disabled cache: neither read nor fill.
-    pub const BYPASS: CachePolicy = CachePolicy { read: false, fill: false, live: true, max_age: None };
-    /// `--refresh`: ask AWS, then fill.
-    pub const REFRESH: CachePolicy = CachePolicy { read: false, fill: true, live: true, max_age: None };
-    /// `--cache-only`: AWS is not asked.
-    pub const CACHE_ONLY: CachePolicy = CachePolicy { read: true, fill: false, live: false, max_age: None };
-}
-
-/// AWS, seen through the cache.
-pub struct Gateway {
-    cache: Cache,
-    source: Arc<dyn IdentityCenterApi>,
-    selection: Selection,
-    space: OnceLock<Namespace>,
-    spool_dir: PathBuf,
-    pub(super) recorder: Option<Recorder>,
-    rates: Option<Rates>,
-    pub(super) flights: Option<Flights>,
-    faults: Mutex<Vec<String>>,
-    told_stale: AtomicBool,
-    parts: Mutex<Option<Provenance>>,
-    pub(super) room: Room,
-    pub(super) baselines: Option<Baselines>,
-    /// Ends a warm when it becomes `true`.
-    stop: Option<watch::Receiver<bool>>,
-}
-
-impl Gateway {
-    /// Joins a cache and a source. Long answers are spooled in `spool_dir`; `recorder` is given by commands, not by jobs.
-    pub fn new(
-        cache: Cache,
-        source: Arc<dyn IdentityCenterApi>,
-        selection: Selection,
-        spool_dir: PathBuf,
-        recorder: Option<Recorder>,
-    ) -> Gateway {
-        Gateway {
-            cache,
-            source,
-            selection,
-            space: OnceLock::new(),
-            spool_dir,
-            recorder,
-            rates: None,
-            flights: None,
-            faults: Mutex::new(Vec::new()),
-            told_stale: AtomicBool::new(false),
-            parts: Mutex::new(None),
-            room: Room::default(),
-            baselines: None,
-            stop: None,
-        }
-    }
-
-    /// The same knowing how fast calls may go, for plans and progress.
-    #[must_use]
-    pub fn at(self, rates: Rates) -> Gateway {
-        Gateway { rates: Some(rates), ..self }
-    }
-
-    /// How fast calls may go, where that is known.
-    pub(super) fn rates(&self) -> Option<&Rates> {
-        self.rates.as_ref()
-    }
-
-    /// The same, sharing flights with every process that uses this state directory and the cache in `cache`.
-    #[must_use]
-    pub fn with_flights(self, state: StateDir, cache: &Path) -> Gateway {
-        let flights = Flights::new(state, cache);
-        Gateway { source: flights.observed(self.source), flights: Some(flights), ..self }
-    }
-
-    /// The same for a warm: what lists bring along is stored as far as there is room.
-    #[must_use]
-    pub fn within(self, room: Room) -> Gateway {
-        Gateway { room, ..self }
-    }
-
-    /// The same for a warm: what its targets held is kept in this folder for the next comparison.
-    #[must_use]
-    pub fn comparing_in(self, folder: PathBuf, access: Access) -> Gateway {
-        Gateway { baselines: Some(Baselines::at(folder, access)), ..self }
-    }
-
-    /// The same for a warm that ends when this becomes `true`.
-    #[must_use]
-    pub fn until(self, stop: watch::Receiver<bool>) -> Gateway {
-        Gateway { stop: Some(stop), ..self }
-    }
-
-    /// Returns when the warm is to end.
-    pub(super) async fn stopped(&self) {
-        if let Some(mut stop) = self.stop.clone()
-            && stop.wait_for(|asked| *asked).await.is_ok()
-        {
-            return;
-        }
-        std::future::pending::<()>().await;
-    }
-
-    /// What had no room.
-    pub fn left_out(&self) -> LeftOut {
-        self.room.left_out()
-    }
-
-    /// The cache below.
-    pub fn cache(&self) -> &Cache {
-        &self.cache
-    }
-
-    /// Where live answers come from.
-    pub fn source(&self) -> &dyn IdentityCenterApi {
-        self.source.as_ref()
-    }
-
-    /// Where all that was read so far is from, as one: names that were looked up on the way included. `None` when nothing
-    /// was read.
-    pub fn provenance(&self) -> Option<Provenance> {
-        self.parts.lock().ok().and_then(|parts| *parts)
-    }
-
-    /// Notes what a part of the answer is made of.
-    pub(super) fn add_part(&self, part: Provenance) {
-        if let Ok(mut parts) = self.parts.lock() {
-            *parts = Some(parts.map_or(part, |parts| parts.and(part)));
-        }
-    }
-
-    /// What went wrong with the cache while commands were answered; taken, not copied.
-    pub fn take_faults(&self) -> Vec<String> {
-        self.faults.lock().map(|mut faults| std::mem::take(&mut *faults)).unwrap_or_default()
-    }
-
-    /// The space, if it is remembered. No AWS.
-    pub fn remembered(&self) -> Option<&Namespace> {
-        if let Some(space) = self.space.get() {
-            return Some(space);
-        }
-        let found = self.selection.remembered(&self.cache)?;
-        Some(self.space.get_or_init(|| found))
-    }
-
-    /// The space: remembered when `policy` lets entries answer, else asked of AWS.
-    pub async fn space(&self, policy: &CachePolicy) -> Result<&Namespace, GatewayError> {
-        if let Some(space) = self.space.get() {
-            return Ok(space);
-        }
-        if policy.read
-            && let Some(space) = self.remembered()
-        {
-            return Ok(space);
-        }
-        if !policy.live {
-            return Err(GatewayError::NotCached { key: "which instance this profile belongs to".into() });
-        }
-        let mut flight = None;
-        if policy.read && policy.fill {
-            match self.reader().turn(INSTANCES, &self.selection.key(), "the instance") {
-                Turn::Mine(mine) => flight = Some(mine),
-                Turn::Theirs(awaited) => _ = self.reader().land(&awaited).await,
-                Turn::Anyone => {}
-            }
-            if let Some(space) = self.remembered() {
-                return Ok(space);
-            }
-        }
-        let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
-        let found = match self.selection.ask(self.source(), &self.cache, ticket).await {
-            Err(error) if error.allows_stale() && policy.read => {
-                // Without the space no entry could stand in for a silent AWS.
-                self.selection.remembered_once(&self.cache).ok_or(error)?
-            }
-            found => found?,
-        };
-        drop(flight);
-        Ok(self.space.get_or_init(|| found))
-    }
-
-    /// All instances of the region, live.
-    pub async fn instances(&self) -> Result<Vec<serde_json::Value>, GatewayError> {
-        instance::list(self.source()).await
-    }
-
-    pub(super) fn ticket(&self) -> Ticket {
-        self.cache.ticket().unwrap_or_else(|error| {
-            self.fault(&error);
-            Ticket::NONE
-        })
-    }
-
-    pub(super) fn spool(&self) -> Spool {
-        Spool::new(self.spool_dir.clone())
-    }
-
-    /// Notes a fault of the cache: it slows the command and is said, it does not fail it.
-    pub(super) fn fault(&self, error: &StoreError) {
-        error.log();
-        if let Ok(mut faults) = self.faults.lock() {
-            let text = error.to_string();
-            if !faults.contains(&text) {
-                faults.push(text);
-            }
-        }
-    }
-
-    /// Reads through the cache.
-    pub fn reader(&self) -> Reader<'_> {
-        Reader { gateway: self }
-    }
-}
 
 /// Reads through the cache.
 #[derive(Clone, Copy)]
 pub struct Reader<'g> {
     pub(super) gateway: &'g Gateway,
+}
+
+impl Gateway {
+    /// Reads through the cache.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { gateway: self }
+    }
 }
 
 impl Reader<'_> {
@@ -321,12 +86,12 @@ impl Reader<'_> {
         let mut flight = None;
         if policy.read && policy.fill {
             for _ in 0..FLIGHTS {
-                let landed = match self.turn(&text, &request.key(), &request.subject()) {
+                let landed = match self.gateway.turn(&text, &request.key(), &request.subject()) {
                     Turn::Mine(mine) => {
                         flight = Some(mine);
                         true
                     }
-                    Turn::Theirs(awaited) => self.land(&awaited).await,
+                    Turn::Theirs(awaited) => self.gateway.land(&awaited).await,
                     Turn::Anyone => break,
                 };
                 // Between the miss and the turn another process may have stored it.
@@ -343,7 +108,7 @@ impl Reader<'_> {
         drop(flight);
         match answered {
             Ok(mut spool) => {
-                let fresh = Provenance::live(self.gateway.cache.clock().now());
+                let fresh = Provenance::live(self.gateway.cache().clock().now());
                 show(&fresh, &mut spool.reader()?)?;
                 self.gateway.add_part(fresh);
                 Ok(fresh)
@@ -390,7 +155,7 @@ impl Reader<'_> {
             Ok(spool) => spool,
             Err(error @ GatewayError::NotFound { .. }) => {
                 let absent = Fresh::not_found(request.key(), request.call());
-                if let Err(fault) = self.gateway.cache.fill(&text, &[absent], ticket) {
+                if let Err(fault) = self.gateway.cache().fill(&text, &[absent], ticket) {
                     self.gateway.fault(&fault);
                 }
                 return Err(error);
@@ -421,5 +186,93 @@ impl Reader<'_> {
         })
         .await?;
         Ok(found)
+    }
+
+    /// All instances of the region, live.
+    pub async fn instances(self) -> Result<Vec<serde_json::Value>, GatewayError> {
+        instance::list(self.gateway.source()).await
+    }
+
+    /// A whole answer from the cache alone. A miss is not recorded: the read that follows it looks again.
+    pub fn cached_value(self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
+        if !policy.read {
+            return Ok(None);
+        }
+        let Some(space) = self.gateway.remembered() else { return Ok(None) };
+        let accept = ReadOptions { max_age: policy.max_age, stale: false };
+        let mut found = Value::Null;
+        let hit = self.look(request, &space.text(), accept, Note::Hits, &mut |_, body| {
+            found = serde_json::from_reader(body)?;
+            Ok(())
+        })?;
+        Ok(hit.map(|_| found))
+    }
+
+    /// The same for a lookup that is no part of the answer: nothing is recorded.
+    pub(super) fn glance(self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
+        if !policy.read {
+            return Ok(None);
+        }
+        let Some(space) = self.gateway.remembered() else { return Ok(None) };
+        let accept = ReadOptions { max_age: policy.max_age, stale: false };
+        let mut found = Value::Null;
+        let hit = self.look(request, &space.text(), accept, Note::Nothing, &mut |_, body| {
+            found = serde_json::from_reader(body)?;
+            Ok(())
+        })?;
+        Ok(hit.map(|_| found))
+    }
+
+    /// Shows an acceptable entry; `None` when there is none, and then nothing was shown.
+    pub(super) fn look(
+        self,
+        request: &Request,
+        space: &str,
+        accept: ReadOptions,
+        note: Note,
+        show: EntrySink<'_>,
+    ) -> Result<Option<Provenance>, GatewayError> {
+        let key = request.key();
+        let record = |looked| {
+            if let Some(recorder) = &self.gateway.recorder {
+                let address = Address { space, key: key.as_str() };
+                recorder(looked, request.resource(), self.gateway.cache().store().row(address));
+            }
+        };
+        let mut absent = false;
+        let looked = self.gateway.cache().view(space, &key, accept, &mut |provenance, mut body| {
+            let mut head = Vec::with_capacity(5);
+            Read::take(&mut body, 5).read_to_end(&mut head)?;
+            if head == b"null" {
+                absent = true;
+                return Ok(());
+            }
+            show(provenance, &mut io::Cursor::new(head).chain(body))
+        })?;
+        match looked {
+            Lookup::Hit(provenance) => {
+                if note != Note::Nothing {
+                    record(Looked::Hit);
+                }
+                if absent {
+                    return Err(GatewayError::NotFound { what: request.subject() });
+                }
+                self.gateway.add_part(provenance);
+                Ok(Some(provenance))
+            }
+            Lookup::Miss(miss, fault) => {
+                if note == Note::All {
+                    record(match (miss, &fault) {
+                        (Miss::Fault, Some(fault)) => Looked::Fault(fault.fault()),
+                        (Miss::Fault, None) => Looked::Fault(StoreFault::Other),
+                        (miss, _) => Looked::Miss(miss),
+                    });
+                }
+                if let Some(fault) = fault {
+                    self.gateway.fault(&fault);
+                }
+                Ok(None)
+            }
+        }
     }
 }

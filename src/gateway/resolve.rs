@@ -3,9 +3,9 @@
 //! A name that several things have is an error that lists them, never the first one; a hit in the cache asks
 //! nothing of AWS.
 
+use super::core::CachePolicy;
+use super::core::Gateway;
 use super::error::GatewayError;
-use super::read::CachePolicy;
-use super::read::Gateway;
 use super::request::Request;
 use crate::gateway::fetch::text;
 use crate::progress::Progress;

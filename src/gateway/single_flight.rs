@@ -6,13 +6,12 @@
 
 use super::error::GatewayError;
 use super::mutation::Mutation;
-use crate::cache::Key;
+use crate::cache::{Cache, Key};
 use crate::gateway::api::GetCall;
 use crate::gateway::api::IdentityCenterApi;
 use crate::gateway::api::InstanceTarget;
 use crate::gateway::api::ListCall;
 use crate::gateway::api::Page;
-use crate::gateway::read::Reader;
 use crate::gateway::waiting;
 use crate::lock::{Guard, HolderWatch, Process, RunState};
 use crate::log::LOCKS;
@@ -153,29 +152,28 @@ pub(super) struct Awaited {
     subject: String,
 }
 
-impl Reader<'_> {
+impl Flights {
     /// Asks for the turn to fetch what is stored under `key`; `subject` names it in messages.
-    pub(super) fn turn(self, space: &str, key: &Key, subject: &str) -> Turn {
-        let Some(flights) = &self.gateway.flights else { return Turn::Anyone };
-        let now = self.gateway.cache().clock().now();
+    pub(super) fn turn(&self, cache: &Cache, space: &str, key: &Key, subject: &str) -> Turn {
+        let now = cache.clock().now();
         let address = Address { space, key: key.as_str() };
-        if !self.gateway.cache().store().stores() {
+        if !cache.store().stores() {
             return Turn::Anyone;
         }
         // While a fence stands nothing is stored, so that no process could hand an answer on.
-        let Ok(standing) = self.gateway.cache().store().standing(address, now) else { return Turn::Anyone };
+        let Ok(standing) = cache.store().standing(address, now) else { return Turn::Anyone };
         if standing.fenced {
             return Turn::Anyone;
         }
-        let row = self.gateway.cache().store().row(address);
-        let name = format!("flight-{:016x}-{}", row ^ flights.place, standing.newest);
-        match flights.state.try_lock(&name, Guard::Flight, now) {
+        let row = cache.store().row(address);
+        let name = format!("flight-{:016x}-{}", row ^ self.place, standing.newest);
+        match self.state.try_lock(&name, Guard::Flight, now) {
             Ok(Some(lock)) => {
                 let lock = Arc::new(lock);
-                flights.held.add(&lock);
+                self.held.add(&lock);
                 Turn::Mine(Flight { _lock: lock })
             }
-            Ok(None) if flights.is_abandoned(&name) => Turn::Anyone,
+            Ok(None) if self.is_abandoned(&name) => Turn::Anyone,
             Ok(None) => Turn::Theirs(Awaited { name, subject: subject.to_owned() }),
             Err(fault) => {
                 tracing::debug!(%fault, "flying alone");
@@ -185,19 +183,18 @@ impl Reader<'_> {
     }
 
     /// Whether the holder of a flight is stopped now: such a holder is not waited for, whatever the patience.
-    pub(super) fn is_stopped(self, awaited: &Awaited) -> bool {
-        let process = self.gateway.flights.as_ref().and_then(|flights| flights.state.process(&awaited.name));
+    pub(super) fn is_stopped(&self, awaited: &Awaited) -> bool {
+        let process = self.state.process(&awaited.name);
         process.is_some_and(|process| process.state != RunState::Runs)
     }
 
     /// Waits until the flight of another process has ended; `false` if that process is stopped or makes no progress.
-    pub(super) async fn land(self, awaited: &Awaited) -> bool {
-        let Some(flights) = &self.gateway.flights else { return true };
-        let holder = || match flights.state.process(&awaited.name) {
+    pub(super) async fn land(&self, awaited: &Awaited) -> bool {
+        let holder = || match self.state.process(&awaited.name) {
             Some(process) => format!("{process}, which fetches {}", awaited.subject),
             None => format!("another process, which fetches {}", awaited.subject),
         };
-        waiting::visible_lock(holder, ended(flights, awaited)).await
+        waiting::visible_lock(holder, ended(self, awaited)).await
     }
 }
 

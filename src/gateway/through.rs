@@ -10,7 +10,7 @@ use super::error::GatewayError;
 use super::fetch::{PARALLEL, text};
 use super::request::Request;
 use crate::gateway::assignments::AssignmentReader;
-use crate::gateway::read::CachePolicy;
+use crate::gateway::core::CachePolicy;
 use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;

@@ -4,9 +4,9 @@
 //! away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that one comparison does not
 //! mend what the next one is to find.
 
+use super::core::{CachePolicy, Gateway};
 use super::error::GatewayError;
 use super::fetch::{Errand, PARALLEL};
-use super::read::{CachePolicy, Gateway};
 use super::request::Request;
 use super::spool::Spool;
 use crate::cache::{CacheError, Lookup, Miss, ReadOptions, SCHEMA, Ticket, Usability};

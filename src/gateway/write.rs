@@ -5,13 +5,13 @@
 
 use super::api::GetCall;
 use super::api::InstanceTarget;
+use super::core::CachePolicy;
+use super::core::Gateway;
 use super::error::GatewayError;
 use super::journal::Journal;
 use super::journal::MutationOutcome;
 use super::mutation::Mutation;
 use super::mutation::Pending;
-use super::read::CachePolicy;
-use super::read::Gateway;
 use super::unchanged;
 use super::waiting;
 use crate::cache::{CacheError, ChangeEvent, Dirt, Fences, RecordedInvalidation, dirty};

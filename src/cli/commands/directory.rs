@@ -202,7 +202,7 @@ pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &
         let known = known.ok_or_else(|| GatewayError::NotCached { key: "which instances there are".into() })?;
         vec![json!({"InstanceArn": known.instance, "IdentityStoreId": known.identity_store})]
     } else {
-        reader.wait(reader.gateway().instances())?
+        reader.wait(reader.gateway().reader().instances())?
     };
     if found.is_empty() {
         let none = CliError::from(AwsAccount::new(&reader.session.app).selection().no_instance());

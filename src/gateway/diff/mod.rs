@@ -1,4 +1,5 @@
 //! How two answers differ.
 
 pub(crate) mod compare;
+pub(crate) mod item_hash;
 pub(crate) mod summary;

@@ -3,16 +3,14 @@
 //! Of the older answer two numbers an item are kept, so memory stays flat however long a list is; the order of
 //! items and of fields is no change.
 
-use crate::gateway::read::CachePolicy;
+use super::item_hash::{ItemHash, content, identity};
+use crate::gateway::core::{CachePolicy, Gateway};
 use crate::gateway::request::Request;
 use crate::gateway::spool::Spool;
 use crate::gateway::spool::each;
-use crate::gateway::warm::Warmer;
 use serde::Serialize;
 use serde_json::Value;
-use std::hash::Hasher;
 use std::io;
-use xxhash_rust::xxh3::Xxh3;
 
 /// At most so many names are kept of each kind: who reads more of them compares lists.
 const MOST_NAMES: usize = 1_000;
@@ -73,19 +71,6 @@ pub(crate) struct Before {
     names: Option<Vec<Name>>,
 }
 
-/// An item in two hashes: its identity, and its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ItemHash {
-    pub(crate) identity: u64,
-    pub(crate) content: u64,
-}
-
-impl ItemHash {
-    pub(crate) fn of(item: &Value) -> ItemHash {
-        ItemHash { identity: identity(item), content: content(item) }
-    }
-}
-
 struct KnownItems {
     item: ItemHash,
     nth: u32,
@@ -107,7 +92,20 @@ enum Name {
     Grant { account: String, permission_set: String, kind: String, principal: String },
 }
 
-impl Warmer<'_> {
+/// Compares an answer with the one before it.
+#[derive(Clone, Copy)]
+pub(in crate::gateway) struct Differ<'g> {
+    gateway: &'g Gateway,
+}
+
+impl Gateway {
+    /// Compares an answer with the one before it.
+    pub(in crate::gateway) fn differ(&self) -> Differ<'_> {
+        Differ { gateway: self }
+    }
+}
+
+impl Differ<'_> {
     /// What is stored for a request now, of whatever age; `None` when that is nothing.
     pub(crate) fn before(self, space: &str, request: &Request, names: bool) -> Option<Before> {
         let mut before = Before { items: Vec::new(), names: names.then(Vec::new) };
@@ -214,56 +212,6 @@ impl Name {
 /// Whether a request is a whole target by itself.
 pub(crate) fn is_list(request: &Request) -> bool {
     matches!(request, Request::Users | Request::Groups | Request::PermissionSets | Request::Accounts)
-}
-
-/// A hash of what makes an item this one and no other.
-fn identity(item: &Value) -> u64 {
-    const OF_GRANTS: [&str; 4] = ["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"];
-    let mut hash = Xxh3::new();
-    let mut add = |field: &str| {
-        let text = item[field].as_str().unwrap_or_default();
-        hash.write(text.as_bytes());
-        hash.write(&[0]);
-    };
-    if item["PrincipalId"].is_string() {
-        OF_GRANTS.into_iter().for_each(add);
-        return hash.finish();
-    }
-    let ids = ["MembershipId", "UserId", "GroupId", "PermissionSetArn", "Id"];
-    match ids.into_iter().find(|field| item[*field].is_string()) {
-        Some(field) => add(field),
-        None => return content(item),
-    }
-    hash.finish()
-}
-
-/// A hash of all that an item says, whatever the order in which its fields stand.
-fn content(value: &Value) -> u64 {
-    let mut hash = Xxh3::new();
-    match value {
-        Value::Object(fields) => {
-            let sum = fields.iter().fold(0_u64, |sum, (name, value)| {
-                let mut field = Xxh3::new();
-                field.write(name.as_bytes());
-                field.write_u64(content(value));
-                sum.wrapping_add(field.finish())
-            });
-            hash.write(b"{");
-            hash.write_u64(sum);
-        }
-        Value::Array(items) => {
-            hash.write(b"[");
-            for item in items {
-                hash.write_u64(content(item));
-            }
-        }
-        Value::String(text) => {
-            hash.write(b"\"");
-            hash.write(text.as_bytes());
-        }
-        plain => hash.write(plain.to_string().as_bytes()),
-    }
-    hash.finish()
 }
 
 #[cfg(test)]

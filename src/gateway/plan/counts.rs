@@ -6,12 +6,12 @@
 use crate::cache::Ticket;
 use crate::gateway::api::InstanceTarget;
 use crate::gateway::api::ListCall;
+use crate::gateway::core::CachePolicy;
 use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::Errand;
 use crate::gateway::fetch::ObjectList;
 use crate::gateway::paginate::Pages;
 use crate::gateway::plan::strategy::Traversals;
-use crate::gateway::read::CachePolicy;
 use crate::gateway::request::Request;
 use crate::gateway::revalidate::FillSlot;
 use crate::gateway::spool::Spool;

@@ -3,20 +3,20 @@
 //! No figure that was not counted; beyond the first ten and the pages of permission sets, each of which means a
 //! hundred calls, no call is made that would bring the calls made here above a hundredth of those that are planned.
 
-use super::strategy::Traversal;
+use super::traversal::Traversal;
 use crate::config::WarmTarget;
 use crate::gateway::api::PrincipalKind;
 use crate::gateway::assignments::array;
+use crate::gateway::core::CachePolicy;
+use crate::gateway::core::Gateway;
 use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::texts;
-use crate::gateway::plan::TargetCost;
-use crate::gateway::plan::WalkPlan;
+use crate::gateway::plan::cost::TargetCost;
+use crate::gateway::plan::cost::WalkPlan;
+use crate::gateway::plan::cost::pages;
 use crate::gateway::plan::counts::ListCount;
-use crate::gateway::plan::pages;
 use crate::gateway::plan::strategy::FEW;
-use crate::gateway::plan::strategy::choose;
-use crate::gateway::read::CachePolicy;
-use crate::gateway::read::Gateway;
+use crate::gateway::plan::traversal::choose;
 use crate::gateway::request::Request;
 use crate::gateway::spool::each;
 use crate::gateway::warm::Renew;

@@ -2,12 +2,12 @@
 
 use super::super::assignments::AssignmentFilter;
 use super::super::warm::{Renew, Round};
-use super::strategy::Traversal;
-use super::{TargetCost, WalkPlan};
+use super::cost::{TargetCost, WalkPlan};
+use super::traversal::Traversal;
 use crate::config::WarmTarget;
+use crate::gateway::core::CachePolicy;
 use crate::gateway::error::GatewayError;
 use crate::gateway::plan::estimate::Planner;
-use crate::gateway::read::CachePolicy;
 use crate::gateway::request::Request;
 use crate::progress::Progress;
 

@@ -10,39 +10,19 @@
 
 use crate::clock::millis;
 use crate::gateway::api::PrincipalKind;
+use crate::gateway::core::CachePolicy;
+use crate::gateway::core::Gateway;
 use crate::gateway::error::GatewayError;
-use crate::gateway::read::CachePolicy;
-use crate::gateway::read::Gateway;
+use crate::gateway::plan::traversal::{Traversal, choose};
 use crate::gateway::request::Request;
 use crate::gateway::warm::checkpoint::Walked;
 use crate::model::Resource;
 use crate::progress::Progress;
-use serde::{Deserialize, Serialize};
 
 /// So many pairs are asked without counting people first.
 pub(super) const FEW: u64 = 100;
 /// A refusal is believed for so long: a day.
 const REFUSED_MS: i64 = 86_400_000;
-
-/// A way to find all assignments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Traversal {
-    /// Over every pair of account and permission set that is provisioned there.
-    Pairs,
-    /// Over every group and user.
-    Principals,
-}
-
-/// The cheaper walk. The last one is kept until the other costs a fifth less.
-pub(super) fn choose(pairs: u64, principals: u64, last: Option<Traversal>) -> Traversal {
-    let (pairs, principals) = match last {
-        Some(Traversal::Pairs) => (pairs.saturating_mul(4), principals.saturating_mul(5)),
-        Some(Traversal::Principals) => (pairs.saturating_mul(5), principals.saturating_mul(4)),
-        None => (pairs, principals),
-    };
-    if principals < pairs { Traversal::Principals } else { Traversal::Pairs }
-}
 
 /// Counts lists, and chooses the cheaper traversal of all assignments.
 #[derive(Clone, Copy)]
@@ -140,24 +120,5 @@ impl Traversals<'_> {
                 .keep_walk(space, Walked { walk, judged: self.gateway.cache().clock().now(), refused: false });
         }
         walk
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cheaper_walk_is_chosen_and_counts_that_are_close_do_not_make_it_swing() {
-        assert_eq!(choose(1_000, 999, None), Traversal::Principals);
-        assert_eq!(choose(1_000, 1_000, None), Traversal::Pairs);
-        for principals in [1_001, 999, 801] {
-            assert_eq!(choose(1_000, principals, Some(Traversal::Pairs)), Traversal::Pairs);
-        }
-        assert_eq!(choose(1_000, 799, Some(Traversal::Pairs)), Traversal::Principals);
-        for pairs in [1_001, 999, 801] {
-            assert_eq!(choose(pairs, 1_000, Some(Traversal::Principals)), Traversal::Principals);
-        }
-        assert_eq!(choose(799, 1_000, Some(Traversal::Principals)), Traversal::Pairs);
     }
 }

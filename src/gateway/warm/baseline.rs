@@ -4,12 +4,9 @@
 //! does: of each item a hash of its identity and one of its content. Guarantee: a file that is missing, damaged or of
 //! another version only means that there is nothing to compare with.
 
-use super::Warmed;
-use super::refresh::Round;
 use crate::config::WarmTarget;
-use crate::gateway::diff::summary::ItemHash;
+use crate::gateway::diff::item_hash::ItemHash;
 use crate::gateway::request::Request;
-use crate::gateway::spool::Spool;
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::PrivateError;
@@ -84,7 +81,7 @@ impl Baseline {
 
     /// Writes the current contents. Requests that this warm could not read keep theirs; requests that a whole warm did not
     /// make are removed.
-    fn keep(&self, is_whole: bool, has_ended: bool) -> Result<(), PrivateError> {
+    pub(super) fn keep(&self, is_whole: bool, has_ended: bool) -> Result<(), PrivateError> {
         // Before a warm has come to its end once, whatever the next one reads would look added.
         if !has_ended && !self.exists() {
             return Ok(());
@@ -105,28 +102,6 @@ impl Baseline {
         }
         secure_fs::replace(&self.path, &bytes(&held), self.access)
     }
-}
-
-/// Keeps what a target holds for the next comparison. What cannot be kept costs that comparison only.
-pub(super) fn keep(round: &Round<'_>, done: &Warmed, ended_well: bool) {
-    let Some(baseline) = round.baseline else { return };
-    let is_whole = ended_well && done.failures.is_empty() && done.not_kept.is_empty() && done.skipped.is_empty();
-    if let Err(fault) = baseline.keep(is_whole, ended_well) {
-        tracing::warn!(%fault, target = done.target, "what a warm read could not be kept for the next comparison");
-    }
-}
-
-/// Notes the items of an answer.
-pub(super) fn note(round: &Round<'_>, request: &Request, answer: &mut Spool) -> std::io::Result<()> {
-    let Some(baseline) = round.baseline else { return Ok(()) };
-    let mut items = Vec::new();
-    answer.each(|item| {
-        items.push(ItemHash::of(&item));
-        Ok(())
-    })?;
-    items.sort_unstable();
-    baseline.note(request, items);
-    Ok(())
 }
 
 fn hash(request: &Request) -> u64 {

@@ -5,9 +5,9 @@
 use crate::cache::{Fresh, Key};
 use crate::clock::{self, UnixMillis};
 use crate::config::WarmTarget;
+use crate::gateway::core::Gateway;
 use crate::gateway::error::GatewayError;
 use crate::gateway::plan::Traversal;
-use crate::gateway::read::Gateway;
 use crate::model::Resource;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -3,87 +3,35 @@
 //! `renew_one` alone decides; what could not be read is listed with its reason; a target that somebody else is
 //! fetching is not fetched twice.
 
-use crate::cache::Provenance;
+use super::report::Warmed;
+use super::round::{Renewed, Round};
+use super::warmer::Warmer;
+use crate::clock;
 use crate::clock::{UnixMillis, millis};
 use crate::gateway::api::api_of;
 use crate::gateway::assignments::failure;
+use crate::gateway::core::CachePolicy;
+use crate::gateway::diff::item_hash::ItemHash;
 use crate::gateway::diff::summary::Before;
 use crate::gateway::diff::summary::ListDiff;
 use crate::gateway::diff::summary::is_list;
 use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::PARALLEL;
-use crate::gateway::read::CachePolicy;
 use crate::gateway::request::Request;
 use crate::gateway::revalidate::StoreResult;
-use crate::gateway::warm::Renew;
-use crate::gateway::warm::Warmed;
-use crate::gateway::warm::Warmer;
-use crate::gateway::warm::baseline;
-use crate::gateway::warm::baseline::Baseline;
+use crate::gateway::single_flight::{FLIGHTS, Turn};
+use crate::gateway::spool::Spool;
 use crate::gateway::warm::patience::FetchDecision;
 use crate::gateway::warm::patience::NotKept;
-use crate::gateway::warm::patience::Patience;
 use crate::gateway::warm::patience::TRIES;
-use crate::progress::Progress;
 use crate::progress::TargetFailure;
+use crate::store::Address;
 use futures_util::{StreamExt, stream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// The part of its time to live that an entry must have before it for `--refresh-ahead` to leave it alone: a quarter.
-const AHEAD: i64 = 4;
-
-/// What a warm holds on to while it goes through one target.
-pub(in crate::gateway) struct Round<'a> {
-    /// The text of the space.
-    pub(in crate::gateway) space: &'a str,
-    /// What is renewed.
-    pub(in crate::gateway) renew: Renew,
-    /// What was stored since then belongs to this warm already.
-    pub(in crate::gateway) since: Option<UnixMillis>,
-    /// How long changes and other processes are waited for; `None` is not at all.
-    pub(in crate::gateway) patience: Option<&'a Patience>,
-    /// Whether the names of what changed are kept.
-    pub(in crate::gateway) names: bool,
-    /// Whether there was a warm to compare with.
-    pub(in crate::gateway) again: bool,
-    /// What the target held at the last warm, where that is kept.
-    pub(in crate::gateway) baseline: Option<&'a Baseline>,
-    /// Told how far it is.
-    pub(in crate::gateway) progress: &'a dyn Progress,
-}
-
-/// What became of one request.
-pub(super) enum Renewed {
-    /// What is stored will do.
-    Fresh,
-    /// AWS was asked: so many items, and what was different.
-    Fetched(u64, ListDiff),
-    /// The answer of AWS is not stored.
-    NotKept(NotKept),
-}
-
-impl<'a> Round<'a> {
-    /// One that renews nothing: it only tells what would be left alone.
-    pub(in crate::gateway) fn looking(space: &'a str, renew: Renew, progress: &'a dyn Progress) -> Round<'a> {
-        Round { space, renew, since: None, patience: None, names: false, again: false, baseline: None, progress }
-    }
-
-    /// Whether what is stored is left alone.
-    pub(super) fn leaves(&self, known: Option<&Provenance>, ttl: i64) -> bool {
-        let Some(known) = known else { return false };
-        if self.since.is_some_and(|since| known.stored_at >= since) {
-            return true;
-        }
-        match self.renew {
-            Renew::All => false,
-            Renew::Older(age) => known.age_ms <= millis(age),
-            Renew::Expiring(ahead) => known.left_ms >= millis(ahead),
-            Renew::Ahead => known.left_ms.saturating_mul(AHEAD) >= ttl,
-            Renew::Unusable(oldest) => oldest.is_none_or(|oldest| known.age_ms <= millis(oldest)),
-        }
-    }
-}
-
+/// How often a fence is checked.
+const LOOK: Duration = Duration::from_millis(100);
 impl Warmer<'_> {
     /// Whether a request needs no call in this round.
     pub(in crate::gateway) fn is_left(self, request: &Request, round: &Round<'_>) -> bool {
@@ -117,10 +65,10 @@ impl Warmer<'_> {
             let (mut answer, kept) = answered?;
             match kept {
                 StoreResult::Stored => {
-                    baseline::note(round, request, &mut answer)?;
+                    note_baseline(round, request, &mut answer)?;
                     let changes = match before {
                         Some(None) if is_list(request) => ListDiff { first: true, ..ListDiff::default() },
-                        Some(before) => self.compare(before, &mut answer, round.names)?,
+                        Some(before) => self.gateway.differ().compare(before, &mut answer, round.names)?,
                         None => ListDiff::default(),
                     };
                     return Ok(Renewed::Fetched(answer.items(), changes));
@@ -137,7 +85,7 @@ impl Warmer<'_> {
 
     /// The content of a request at the last warm: its entry, or what is known of a removed one.
     fn last_known(self, round: &Round<'_>, request: &Request) -> Option<Before> {
-        let stored = self.before(round.space, request, round.names);
+        let stored = self.gateway.differ().before(round.space, request, round.names);
         stored.or_else(|| round.baseline?.items(request).map(Before::of))
     }
 
@@ -203,63 +151,88 @@ impl Warmer<'_> {
         }
         end.map_or(Ok(()), Err)
     }
-}
 
-impl Warmed {
-    pub(super) fn note(&mut self, renewed: Renewed) {
-        match renewed {
-            Renewed::Fresh => self.fresh += 1,
-            Renewed::NotKept(not_kept) => {
-                self.elsewhere += u64::from(not_kept.elsewhere);
-                self.not_kept.push(not_kept);
+    /// Waits until no change keeps the answer from being stored; returns the report if one still does.
+    pub(super) async fn outside_fences(self, request: &Request, round: &Round<'_>) -> Option<NotKept> {
+        let key = request.key();
+        let address = Address { space: round.space, key: key.as_str() };
+        loop {
+            let now = self.gateway.cache().clock().now();
+            // A faulty store reports its fault when the answer is to be stored.
+            let standing =
+                self.gateway.cache().store().standing(address, now).ok().filter(|standing| standing.fenced)?;
+            if round.patience.is_none_or(|patience| now >= patience.end(now)) {
+                let until = standing.until.map(|until| format!(" until {}", clock::local(until))).unwrap_or_default();
+                let reason = format!("a change to it settles{until}");
+                return Some(NotKept { repeat_at: standing.until, ..NotKept::overtaken(request, &reason) });
             }
-            Renewed::Fetched(items, changes) => {
-                self.fetched += 1;
-                self.items += items;
-                self.changes.add(changes);
-            }
+            tokio::time::sleep(LOOK).await;
         }
     }
+
+    /// Takes the flight of an answer, or waits for the process that has it; `seen` is when the stored answer was stored
+    /// as this warm first saw it.
+    pub(super) async fn access(self, request: &Request, round: &Round<'_>, seen: Option<UnixMillis>) -> FetchDecision {
+        let key = request.key();
+        let mut flight = None;
+        for _ in 0..FLIGHTS {
+            match self.gateway.turn(round.space, &key, &request.subject()) {
+                Turn::Mine(mine) => flight = Some(mine),
+                Turn::Theirs(awaited) if round.patience.is_none() && !self.gateway.is_stopped(&awaited) => {
+                    return FetchDecision::Refused(NotKept::elsewhere(request));
+                }
+                // A holder that is stopped, or makes no progress: this warm fetches it too.
+                Turn::Theirs(awaited) if !self.gateway.land(&awaited).await => break,
+                Turn::Theirs(_) => {}
+                Turn::Anyone => break,
+            }
+            // Another process may have stored it meanwhile: that answer is no older than this warm.
+            let stored_at = self.gateway.cache().freshness(round.space, &key).map(|known| known.stored_at);
+            if self.is_left(request, round) || stored_at > seen {
+                return FetchDecision::Stored;
+            }
+            if flight.is_some() {
+                break;
+            }
+        }
+        FetchDecision::Granted(flight)
+    }
+
+    /// Why an answer that AWS refused is left out rather than lost: its account is not active, or a policy denies it
+    /// explicitly. `None` when it is lost.
+    pub(super) fn excuse(self, request: &Request, error: &GatewayError) -> Option<String> {
+        if let GatewayError::AccessDenied { detail, .. } = error
+            && detail.contains("explicit deny")
+        {
+            return Some(format!("denied by policy: {error}"));
+        }
+        let (Request::Assignments { account, .. } | Request::AccountPermissionSets(account)) = request else {
+            return None;
+        };
+        if error.is_temporary() {
+            return None;
+        }
+        let known = self
+            .gateway
+            .reader()
+            .cached_value(&Request::Account(account.clone()), &CachePolicy::CACHE_ONLY)
+            .ok()
+            .flatten()?;
+        let status = ["Status", "State"].into_iter().find_map(|field| known[field].as_str())?;
+        let words = status.to_ascii_lowercase().replace('_', " ");
+        (status != "ACTIVE").then(|| format!("account {account} is {words}"))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::progress::NoProgress;
-    use std::time::Duration;
-
-    fn known(age_ms: i64, left_ms: i64) -> Provenance {
-        Provenance { cached: true, stale: false, stored_at: 1_000_000 - age_ms, age_ms, left_ms }
-    }
-
-    #[test]
-    fn each_way_of_renewing_leaves_alone_what_it_says() {
-        let second = Duration::from_secs(1);
-        for (renew, since, age, left, expected) in [
-            (Renew::All, None, 0, 600_000, false),
-            (Renew::All, Some(999_000), 1_000, 5, true),
-            (Renew::All, Some(999_001), 1_000, 5, false),
-            (Renew::Older(second), None, 1_000, 5, true),
-            (Renew::Older(second), None, 1_001, 5, false),
-            (Renew::Expiring(second), None, 5, 1_000, true),
-            (Renew::Expiring(second), None, 5, 999, false),
-            (Renew::Ahead, None, 5, 150_000, true),
-            (Renew::Ahead, None, 5, 149_999, false),
-            (Renew::Unusable(None), None, 500_000, 1, true),
-            (Renew::Unusable(Some(second)), None, 1_001, 1, false),
-        ] {
-            let round = Round {
-                space: "s",
-                renew,
-                since,
-                patience: None,
-                names: false,
-                again: false,
-                baseline: None,
-                progress: &NoProgress,
-            };
-            assert_eq!(round.leaves(Some(&known(age, left)), 600_000), expected, "{renew:?} {since:?} {age} {left}");
-            assert!(!round.leaves(None, 600_000));
-        }
-    }
+/// Notes the items of an answer.
+fn note_baseline(round: &Round<'_>, request: &Request, answer: &mut Spool) -> std::io::Result<()> {
+    let Some(baseline) = round.baseline else { return Ok(()) };
+    let mut items = Vec::new();
+    answer.each(|item| {
+        items.push(ItemHash::of(&item));
+        Ok(())
+    })?;
+    items.sort_unstable();
+    baseline.note(request, items);
+    Ok(())
 }
