@@ -2,30 +2,29 @@
 //!
 //! Neither is kept anywhere else, so neither can disagree with the program.
 
-use super::args;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The manual page of the program, as roff.
-pub fn page() -> io::Result<String> {
-    rendered(args::tree())
+pub fn page(tree: clap::Command) -> io::Result<String> {
+    rendered(tree)
 }
 
 /// Writes the pages of all commands into a directory, which is made if need be; gives their paths in order.
-pub fn write_all(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn write_all(tree: &clap::Command, folder: &Path) -> io::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)?;
     let mut written = Vec::new();
-    write(&args::tree(), folder, &mut written)?;
+    write(tree, folder, &mut written)?;
     written.sort();
     Ok(written)
 }
 
 /// The completion script of a shell.
-pub fn completions(shell: Shell) -> Vec<u8> {
+pub fn completions(mut tree: clap::Command, shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut args::tree(), "awsideman", &mut script);
+    clap_complete::generate(shell, &mut tree, "awsideman", &mut script);
     script
 }
 
@@ -48,11 +47,12 @@ fn rendered(command: clap::Command) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::tree;
 
     #[test]
     fn every_command_has_a_page() {
         let folder = tempfile::tempdir().unwrap();
-        let written = write_all(&folder.path().join("man1")).unwrap();
+        let written = write_all(&tree(), &folder.path().join("man1")).unwrap();
         let names: Vec<String> = written.iter().map(|path| crate::secure_fs::file_name(path)).collect();
         for name in ["awsideman.1", "awsideman-user.1", "awsideman-user-list.1", "awsideman-cache-status.1"] {
             assert!(names.iter().any(|written| written == name), "{name} in {names:?}");
@@ -63,13 +63,13 @@ mod tests {
 
     #[test]
     fn the_page_has_the_exit_codes() {
-        assert!(page().unwrap().contains("Exit codes:"));
+        assert!(page(tree()).unwrap().contains("Exit codes:"));
     }
 
     #[test]
     fn each_shell_gets_a_script_that_knows_the_commands() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
-            let script = String::from_utf8(completions(shell)).unwrap();
+            let script = String::from_utf8(completions(tree(), shell)).unwrap();
             assert!(script.contains("permission-set") && script.contains("max-age"), "{shell}");
         }
     }

@@ -77,8 +77,8 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
     }
     match command {
         Command::Version => commands::meta::version(output),
-        Command::Completions(arguments) => commands::meta::completions(&arguments, output),
-        Command::Man(arguments) => commands::meta::manual(&arguments, output),
+        Command::Completions(arguments) => commands::meta::completions(&arguments, args::tree(), output),
+        Command::Man(arguments) => commands::meta::manual(&arguments, args::tree(), output),
         Command::User(command) => commands::directory::user(command, globals, output),
         Command::Group(command) => commands::directory::group(command, globals, output),
         Command::PermissionSet(command) => commands::directory::permission_set(command, globals, output),

@@ -4,7 +4,7 @@
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;
-use crate::cli::output::is_stdout;
+use crate::cli::output::stdout_path::is_stdout;
 use crate::config::Format;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};

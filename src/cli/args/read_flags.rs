@@ -57,7 +57,7 @@ pub struct ListArgs {
 }
 
 /// Parses a count of at least 1.
-pub(in crate::cli) fn count(text: &str) -> Result<u64, String> {
+pub(crate) fn count(text: &str) -> Result<u64, String> {
     match text.parse::<u64>() {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(number) => Ok(number),
@@ -66,7 +66,7 @@ pub(in crate::cli) fn count(text: &str) -> Result<u64, String> {
 }
 
 /// Parses a duration that is longer than 0.
-pub(in crate::cli) fn positive_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text).map_err(|error| error.to_string())? {
         Duration::ZERO => Err("it must be longer than 0, as in 30m".into()),
         duration => Ok(duration),

@@ -22,18 +22,22 @@ pub(crate) fn version(output: &mut Output) -> Result<(), CliError> {
 }
 
 /// The completion script of a shell.
-pub(crate) fn completions(arguments: &CompletionsArgs, output: &mut Output) -> Result<(), CliError> {
-    output.text(&String::from_utf8_lossy(&man::completions(arguments.shell)))
+pub(crate) fn completions(
+    arguments: &CompletionsArgs,
+    tree: clap::Command,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    output.text(&String::from_utf8_lossy(&man::completions(tree, arguments.shell)))
 }
 
 /// The manual page, or all of them in a directory.
-pub(crate) fn manual(arguments: &ManArgs, output: &mut Output) -> Result<(), CliError> {
+pub(crate) fn manual(arguments: &ManArgs, tree: clap::Command, output: &mut Output) -> Result<(), CliError> {
     let Some(folder) = &arguments.dir else {
         let page =
-            man::page().map_err(|error| CliError::new(Code::Failed, format!("cannot make the page: {error}")))?;
+            man::page(tree).map_err(|error| CliError::new(Code::Failed, format!("cannot make the page: {error}")))?;
         return output.text(&page);
     };
-    let written = man::write_all(folder).map_err(|error| {
+    let written = man::write_all(&tree, folder).map_err(|error| {
         CliError::new(Code::Failed, format!("--dir: cannot write to {}: {error}", folder.display()))
             .hint("name a directory that you may write")
     })?;

@@ -101,11 +101,6 @@ impl OutFile {
     }
 }
 
-/// Whether a path is a name of stdout.
-pub fn is_stdout(path: &Path) -> bool {
-    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
-}
-
 /// Opens a device or pipe to write to it. A pipe may get its reader a little later.
 fn device(path: &Path) -> io::Result<File> {
     let end = Instant::now() + READER_WAIT;

@@ -11,10 +11,10 @@ mod render;
 mod report;
 mod spooling_writer;
 mod stderr;
+pub(crate) mod stdout_path;
 mod stream;
 mod table;
 
-pub use destination::is_stdout;
 pub use projection::Column;
 pub use projection::Projection;
 pub use projection::text;
@@ -22,6 +22,7 @@ pub use report::TextReport;
 pub use spooling_writer::SpillingWriter;
 pub use stderr::Stderr;
 pub use stderr::Style;
+pub use stdout_path::is_stdout;
 
 use super::args::{ColorChoice, GlobalArgs};
 use super::environment::Environment;

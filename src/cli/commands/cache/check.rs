@@ -4,7 +4,7 @@
 
 use crate::app::{CheckReport, Integrity};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, open_loudly};
+use crate::cli::commands::cache::open::{entries, open_loudly};
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, Style, TextReport};
 use crate::model::format_size;

@@ -2,7 +2,7 @@
 
 use crate::app::{Cleared, Maintenance, Scope, StoreStack};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, open_to_change};
+use crate::cli::commands::cache::open::{entries, open_to_change};
 use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
 use crate::model::format_size;

@@ -5,7 +5,7 @@
 
 use crate::app::{EncryptionAdmin, EncryptionStatus, RekeySummary};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, open_loudly};
+use crate::cli::commands::cache::open::{entries, open_loudly};
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};

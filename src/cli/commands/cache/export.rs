@@ -5,7 +5,7 @@
 use crate::app::{Archive, Scope};
 use crate::cache::Exported;
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, left_out, open_loudly};
+use crate::cli::commands::cache::open::{entries, left_out, open_loudly};
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport, is_stdout};
 use crate::model::format_size;

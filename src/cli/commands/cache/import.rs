@@ -3,7 +3,7 @@
 use crate::app::Archive;
 use crate::cache::Imported;
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, left_out, open_to_change};
+use crate::cli::commands::cache::open::{entries, left_out, open_to_change};
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use clap::Args;

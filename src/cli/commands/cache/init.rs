@@ -4,7 +4,7 @@
 
 use crate::app::{InitReport, Initializer};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::open_loudly;
+use crate::cli::commands::cache::open::open_loudly;
 use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
 use clap::Args;

@@ -5,8 +5,8 @@
 use crate::app::{Inspected, Inspector};
 use crate::cache::{ChecksumState, pattern};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, open_loudly};
 use crate::cli::commands::cache::named;
+use crate::cli::commands::cache::open::{entries, open_loudly};
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::model::{format_duration, format_size};

@@ -5,8 +5,8 @@
 use crate::app::{Invalidated, Invalidator, NameResolver};
 use crate::cache::Operation;
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::open_loudly;
 use crate::cli::commands::cache::named;
+use crate::cli::commands::cache::open::open_loudly;
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::model::Resource;

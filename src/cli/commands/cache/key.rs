@@ -2,8 +2,8 @@
 
 use crate::app::NameResolver;
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::open_loudly;
 use crate::cli::commands::cache::named;
+use crate::cli::commands::cache::open::open_loudly;
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::config::nearest;

@@ -5,7 +5,6 @@
 pub mod breaker;
 pub mod check;
 pub mod clear;
-mod common;
 pub mod encryption;
 pub mod export;
 mod health;
@@ -15,6 +14,7 @@ pub mod inspect;
 pub mod invalidate;
 pub mod key;
 mod named;
+mod open;
 mod path;
 pub mod recover;
 mod self_test;

@@ -1,7 +1,7 @@
 //! `cache path`: prints the cache directory.
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::open_loudly;
+use crate::cli::commands::cache::open::open_loudly;
 use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
 use serde_json::json;

@@ -5,7 +5,7 @@
 use crate::app::{Recovered, Recovery, RecoveryRequest, SetAside};
 use crate::cache::Salvaged;
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::{entries, open_to_change};
+use crate::cli::commands::cache::open::{entries, open_to_change};
 use crate::cli::confirm::ask;
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};

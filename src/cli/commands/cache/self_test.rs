@@ -2,7 +2,7 @@
 
 use crate::app::{SelfTester, StoreStack};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::open_loudly;
+use crate::cli::commands::cache::open::open_loudly;
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 

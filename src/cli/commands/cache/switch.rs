@@ -5,7 +5,7 @@
 use crate::app::KillSwitch;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::read_flags::positive_duration;
-use crate::cli::commands::cache::common::open_to_change_state;
+use crate::cli::commands::cache::open::open_to_change_state;
 use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::cli::times;

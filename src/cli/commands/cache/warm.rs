@@ -3,6 +3,7 @@
 //! Guarantee: what could not be read or stored is named, with the reason and when to repeat it, and ends with exit
 //! code 3; a warm that cannot store anything ends with 10 unless `--if-enabled` is given.
 
+use crate::app;
 use crate::app::{CacheWarmer, Shortage, WarmDone, WarmRequest};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::read_flags::count;
@@ -13,7 +14,7 @@ use crate::cli::times;
 use crate::config::WarmTarget;
 use crate::gateway::{ChangedNames, GatewayError, ListDiff, Renew, Traversal, WalkPlan, Warmed};
 use crate::model::{format_duration, format_size, parse_duration};
-use crate::{app, progress};
+use crate::progress;
 use clap::Args;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 use crate::app::{Inspector, Reasons};
 use crate::cli::args::GlobalArgs;
-use crate::cli::commands::cache::common::open_loudly;
 use crate::cli::commands::cache::inspect::fields;
 use crate::cli::commands::cache::named;
+use crate::cli::commands::cache::open::open_loudly;
 use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, Style, TextReport};
 use crate::model::format_size;

@@ -1,4 +1,4 @@
-//! What several `cache` commands share: how a session opens, and how entries are counted.
+//! Opens the session of a `cache` command, which needs neither AWS nor a valid configuration.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::exit_code::CliError;
