@@ -33,6 +33,10 @@ filter=$(printf ' + %s' "${chosen[@]}")
 filter="${filter# + }"
 words=("$@")
 
+# Other cases in each run; a failure happens again with the printed seed.
+export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-$RANDOM$RANDOM}"
+printf 'PROPTEST_RNG_SEED=%s\n' "$PROPTEST_RNG_SEED"
+
 printf '== build\n'
 cargo nextest run --locked --release --no-run -E "$filter"
 printf '\n== full counts of %s\n' "$filter"

@@ -1,7 +1,7 @@
 //! Encryption as a person meets it: what the disk shows, what a lost key costs, and that changes reach everybody.
 
+use crate::encryption_keys::{encryption, keys, mode, sealed, under};
 use crate::world::{Ran, World};
-use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,24 +10,6 @@ const SECOND: &str = "MjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjI=";
 
 /// What is done to the file of a key.
 type Spoil = Box<dyn Fn(&Path)>;
-
-/// Writes the file with these keys, for its owner alone.
-pub(crate) fn keys(world: &World, lines: &[&str]) -> PathBuf {
-    let path = world.write("cache.key", &(lines.join("\n") + "\n"));
-    mode(&path, 0o600);
-    path
-}
-
-fn mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// A world whose cache is sealed with these keys.
-pub(crate) fn sealed(mut world: World, lines: &[&str]) -> World {
-    let path = keys(&world, lines).display().to_string();
-    world.set("AWSIDEMAN_CACHE_ENCRYPTION_ENABLED", "true").set("AWSIDEMAN_CACHE_ENCRYPTION_KEY_FILE", &path);
-    world
-}
 
 /// Every byte below a folder.
 fn bytes(folder: &Path) -> Vec<u8> {
@@ -55,17 +37,6 @@ fn names(world: &World) -> Vec<String> {
 fn found(names: &[String], bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     names.iter().filter(|name| text.contains(name.as_str())).cloned().collect()
-}
-
-#[track_caller]
-pub(crate) fn encryption(world: &World) -> Value {
-    world.run(["cache", "encryption", "status", "--json"]).ok().json()
-}
-
-/// How many entries lie under the keys of this role.
-pub(crate) fn under(status: &Value, role: &str) -> u64 {
-    let keys = status["keys"].as_array().unwrap().iter().filter(|key| key["role"] == role);
-    keys.map(|key| key["entries"].as_u64().unwrap()).sum()
 }
 
 fn without_key(ran: &Ran) {

@@ -2,8 +2,8 @@
 //!
 //! A state that this host cannot inject is reported as SKIPPED.
 
-use super::encryption::sealed;
 use crate::daemon::{Daemon, PATIENCE};
+use crate::encryption_keys::sealed;
 use crate::world::{Ran, World};
 use serde_json::{Value, json};
 use std::process::Command;

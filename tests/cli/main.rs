@@ -25,7 +25,8 @@ mod deletions;
 mod directories;
 mod docs;
 mod encryption;
-mod encryption_rotated;
+#[path = "../support/encryption_keys.rs"]
+mod encryption_keys;
 mod error_codes;
 mod foreign_files;
 mod freshness;

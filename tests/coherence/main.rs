@@ -10,6 +10,8 @@ mod cache_out_of_the_way;
 #[path = "../support/daemon.rs"]
 mod daemon;
 mod damage;
+#[path = "../support/encryption_keys.rs"]
+mod encryption_keys;
 mod every_mutation;
 mod faults;
 mod fixture;

@@ -10,4 +10,5 @@ mod full;
 mod gone;
 mod held;
 mod killed;
+mod rotation;
 mod shim;
