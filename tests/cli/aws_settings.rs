@@ -18,7 +18,7 @@ fn ask(home: &Home, server: &Server, words: &str, variables: &[(&str, &str)]) ->
 }
 
 #[test]
-fn a_text_that_cannot_be_sent_in_a_header_is_exit_2_with_the_name_of_its_variable() {
+fn a_value_unfit_for_a_header_exits_2_and_names_its_variable() {
     let (home, server) = (Home::new(), Server::answering(500, ""));
     for (name, value, message) in [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE\r", "AWS_ACCESS_KEY_ID contains a line end"),
@@ -51,7 +51,7 @@ credential_process = printf %s '{"Version": 1, "AccessKeyId": "AKID\r", "SecretA
 }
 
 #[test]
-fn a_region_that_cannot_be_one_is_exit_2_with_the_one_that_was_meant() {
+fn an_impossible_region_is_exit_2_and_suggests_the_intended_one() {
     let (home, server) = (Home::new(), Server::answering(500, ""));
     let folder = home.folder(".aws");
     for (given, meant) in [("us-east1", "us-east-1"), ("US-EAST-1", "us-east-1"), ("us-east-1a", "us-east-1")] {
@@ -72,7 +72,7 @@ fn a_region_that_cannot_be_one_is_exit_2_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn an_instance_in_another_region_is_looked_for_where_the_sso_login_is() {
+fn an_instance_in_another_region_is_searched_where_the_sso_login_is() {
     let home = Home::new();
     let empty = Server::answering(200, "{\"Instances\": []}");
     let config = "[profile corp]\nregion = eu-west-1\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n\
@@ -224,7 +224,7 @@ fn no_failing_command_shows_the_debug_form_of_an_error() {
 }
 
 #[test]
-fn an_endpoint_that_is_none_or_holds_a_password_is_refused_and_the_password_is_shown_nowhere() {
+fn an_invalid_endpoint_is_refused_and_its_password_is_never_shown() {
     let home = Home::new();
     let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "us-east-1")];
     for url in ["ftp://x", "localhost:9199", "http://", "not a url", "http://[::1", "http://bob:hunter2@127.0.0.1:1"] {
@@ -241,7 +241,7 @@ fn an_endpoint_that_is_none_or_holds_a_password_is_refused_and_the_password_is_s
 }
 
 #[test]
-fn a_web_identity_is_used_although_the_login_of_the_profile_has_expired() {
+fn a_web_identity_is_used_although_the_profile_login_has_expired() {
     let home = Home::new();
     let (server, _) = instance();
     let config = "[profile three]\nsso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 111111111111\n\

@@ -52,7 +52,7 @@ const EMERGENCY: &[&str] = &[
 ];
 
 #[test]
-fn a_configuration_that_is_wrong_is_told_by_file_key_and_remedy_and_changes_nothing() {
+fn a_wrong_configuration_is_reported_by_file_key_and_remedy() {
     for (what, text, told) in CONFIGURATIONS {
         let world = World::small();
         world.run(["user", "list"]).ok();
@@ -126,7 +126,7 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_job_that_is_wrong_is_told_by_file_key_and_remedy_and_stops_no_other() {
+fn a_wrong_job_is_reported_with_its_remedy_and_stops_no_other() {
     for (what, text, told) in JOBS {
         let world = World::small();
         let good = world.write("jobs/10-good.toml", "name = \"limits\"\nkind = \"enforce-limits\"\nevery = \"1h\"\n");
@@ -150,7 +150,7 @@ fn a_job_that_is_wrong_is_told_by_file_key_and_remedy_and_stops_no_other() {
 }
 
 #[test]
-fn emergency_commands_work_with_a_broken_configuration_and_say_what_is_wrong_with_it() {
+fn emergency_commands_work_with_a_broken_configuration_and_report_what_is_wrong() {
     for (what, text, told) in CONFIGURATIONS {
         let world = World::small();
         world.run(["user", "list"]).ok();

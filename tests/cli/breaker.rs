@@ -54,7 +54,7 @@ fn log_lines(world: &World) -> usize {
 }
 
 #[test]
-fn failures_of_several_processes_open_it_all_leave_the_cache_alone_then_one_tries_it_again() {
+fn failures_of_several_processes_open_the_breaker_and_one_process_tries_again() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_BREAKER_FAILURE_THRESHOLD", "10").set("AWSIDEMAN_CACHE_BREAKER_RECOVERY_TIMEOUT", "30");
     let people = world.run(["user", "list", "--json"]).ok().json();
@@ -102,7 +102,7 @@ fn a_trial_that_goes_well_closes_it_for_every_process() {
 }
 
 #[test]
-fn a_writer_that_never_ends_costs_one_command_its_patience_and_nobody_an_answer() {
+fn a_writer_that_never_ends_delays_one_command_and_no_answer() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
     let people = world.run(["user", "list", "--json"]).ok().json();
@@ -209,7 +209,7 @@ fn a_fault_of_the_store_counts_whether_or_not_aws_answers() {
 }
 
 #[test]
-fn lookups_at_a_faulty_store_are_errors_with_their_kind_and_no_misses() {
+fn lookups_in_a_faulty_store_are_errors_and_not_misses() {
     let world = World::small();
     world.run(["user", "list"]).ok();
     let before = world.status();
@@ -227,7 +227,7 @@ fn lookups_at_a_faulty_store_are_errors_with_their_kind_and_no_misses() {
 }
 
 #[test]
-fn a_recovery_and_a_clear_begin_a_new_window_of_the_hit_rate() {
+fn recover_and_clear_start_a_new_window_of_the_hit_rate() {
     let world = World::small();
     for words in [["cache", "recover"], ["cache", "clear"]] {
         world.looked_up(awsideman::state::LookupOutcome::MissExpired, awsideman::model::Resource::User, 60);

@@ -86,7 +86,7 @@ fn a_damaged_entry_is_shown_as_such_and_left_where_it_is() {
 // -- why
 
 #[test]
-fn why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there() {
+fn why_distinguishes_hits_from_every_reason_for_a_miss() {
     let mut world = filled();
     let said = |world: &World, key: &str, hit: bool, part: &str| {
         let reasons = why(world, key);
@@ -132,7 +132,7 @@ fn found<'a>(json: &'a Value, what: &str) -> &'a Value {
 }
 
 #[test]
-fn a_sound_cache_is_said_to_be_sound_and_every_entry_is_counted() {
+fn an_intact_cache_is_reported_intact_and_every_entry_is_counted() {
     let world = filled();
     let quick = world.run(["cache", "check", "--json"]).ok().silent().json();
     assert_eq!((&quick["sound"], &quick["entries"]), (&true.into(), &Value::Null));
@@ -150,7 +150,7 @@ fn a_sound_cache_is_said_to_be_sound_and_every_entry_is_counted() {
 }
 
 #[test]
-fn a_damaged_entry_is_found_by_a_full_check_alone_and_nothing_is_dropped() {
+fn only_a_full_check_finds_a_damaged_entry_and_nothing_is_dropped() {
     let world = filled();
     damage_an_entry(&world);
     world.run(["cache", "check"]).ok();
@@ -220,7 +220,7 @@ fn elsewhere(world: &mut World) -> PathBuf {
 }
 
 #[test]
-fn an_archive_fills_another_cache_and_says_which_instance_the_profile_belongs_to() {
+fn an_archive_fills_another_cache_and_names_the_instance_of_the_profile() {
     let mut world = filled();
     let file = world.beside("cache.awsideman");
     let name = file.display().to_string();
@@ -244,7 +244,7 @@ fn an_archive_fills_another_cache_and_says_which_instance_the_profile_belongs_to
 }
 
 #[test]
-fn an_instance_is_imported_only_for_credentials_of_the_same_account_and_the_same_region() {
+fn an_instance_is_imported_only_for_the_same_account_and_region() {
     let mut world = filled();
     let file = world.beside("cache.awsideman").display().to_string();
     world.run(["cache", "export", &file]).ok();
@@ -266,7 +266,7 @@ fn an_instance_is_imported_only_for_credentials_of_the_same_account_and_the_same
 }
 
 #[test]
-fn an_archive_goes_through_a_pipe_and_a_failed_export_leaves_the_old_file() {
+fn an_archive_passes_through_a_pipe_and_failed_exports_keep_the_file() {
     let mut world = filled();
     let other = world.beside("other-cache").display().to_string();
     let line = format!("awsideman cache export - | AWSIDEMAN_CACHE_DIR={other} awsideman cache import -");
@@ -290,7 +290,7 @@ fn an_archive_goes_through_a_pipe_and_a_failed_export_leaves_the_old_file() {
 
 /// `/dev/null` is one for whoever is root.
 #[test]
-fn an_export_writes_into_a_pipe_that_has_a_name_and_replaces_none_and_no_directory() {
+fn an_export_writes_into_a_named_pipe_and_replaces_no_directory() {
     use std::os::unix::fs::FileTypeExt;
     let mut world = filled();
     let (pipe, other) = (world.beside("pipe"), world.beside("other-cache"));
@@ -310,7 +310,7 @@ fn an_export_writes_into_a_pipe_that_has_a_name_and_replaces_none_and_no_directo
 }
 
 #[test]
-fn what_is_no_archive_or_a_damaged_one_is_refused_and_stores_nothing() {
+fn an_invalid_or_damaged_archive_is_refused_and_nothing_is_stored() {
     let mut world = filled();
     let file = world.beside("cache.awsideman");
     let name = file.display().to_string();
@@ -336,7 +336,7 @@ fn what_is_no_archive_or_a_damaged_one_is_refused_and_stores_nothing() {
 }
 
 #[test]
-fn an_export_of_a_profile_whose_instance_is_not_known_writes_no_other_instance() {
+fn an_export_without_a_known_instance_writes_no_other_instance() {
     let mut world = World::small();
     let file = world.beside("archive").display().to_string();
     world.run(["user", "list"]).ok();

@@ -46,7 +46,7 @@ const UPDATE: [&str; 5] = ["cache", "invalidate", "update", "user", "user-123"];
 // -- invalidate
 
 #[test]
-fn the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states() {
+fn the_invalidation_test_of_the_guide_has_the_documented_verdicts() {
     let world = with_the_four_keys();
     let dry =
         world.run(UPDATE.into_iter().chain(["--dry-run"])).ok().silent().stdout_has("Would invalidate 2 entries\n");
@@ -63,7 +63,7 @@ fn the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states() {
 }
 
 #[test]
-fn an_invalidation_needs_no_aws_and_reaches_a_cache_that_is_disabled_bypassed_or_broken_off() {
+fn an_invalidation_needs_no_aws_and_reaches_a_disabled_or_broken_cache() {
     type Trouble = fn(&mut World);
     let troubles: [Trouble; 4] = [
         |world| drop(world.run(["cache", "disable", "--for", "1h"]).ok()),
@@ -98,7 +98,7 @@ fn breaker(world: &World, state: BreakerStatus) {
 }
 
 #[test]
-fn where_the_instance_is_not_remembered_the_entries_of_all_go_and_that_is_said() {
+fn without_a_known_instance_entries_of_all_instances_are_invalidated() {
     let mut world = with_the_four_keys();
     world.set("AWS_ACCESS_KEY_ID", "AKIASECOND");
     let ran = world.run(UPDATE).ok().stdout_has("of every instance").stdout_has("Invalidated 2 entries");
@@ -137,7 +137,7 @@ fn words_that_name_no_change_are_refused_with_those_that_do() {
 }
 
 #[test]
-fn what_was_invalidated_does_not_stand_in_for_a_silent_aws_and_what_was_not_does_with_its_age() {
+fn only_entries_that_were_not_invalidated_replace_an_unreachable_aws() {
     let mut world = World::small();
     let users = world.run(["user", "list", "--json"]).ok().json();
     let groups = world.run(["group", "list", "--json"]).ok().json();
@@ -161,7 +161,7 @@ fn what_was_invalidated_does_not_stand_in_for_a_silent_aws_and_what_was_not_does
 // -- verify
 
 #[test]
-fn a_wrong_entry_is_named_with_what_differs_replaced_and_the_exit_code_is_6() {
+fn a_wrong_entry_is_reported_and_replaced_with_exit_code_6() {
     let world = World::small();
     let users = world.run(["user", "list", "--json"]).ok().json();
     let id = users[0]["UserId"].as_str().unwrap();
@@ -182,7 +182,7 @@ fn a_wrong_entry_is_named_with_what_differs_replaced_and_the_exit_code_is_6() {
 }
 
 #[test]
-fn an_entry_whose_thing_is_gone_is_removed_and_one_that_is_not_there_is_exit_5() {
+fn the_entry_of_a_deleted_object_is_removed_and_missing_exits_5() {
     let world = World::small();
     world.run(["group", "list"]).ok();
     let gone = "user:describe:906712345a-12345678-90ab-cdef-1234-567890abcdef";
@@ -231,7 +231,7 @@ fn a_disabled_cache_is_compared_too_and_what_is_wrong_is_removed() {
 // -- where an answer is from
 
 #[test]
-fn meta_stands_around_the_data_in_json_and_leaves_every_byte_of_it_as_it_was() {
+fn meta_wraps_the_json_data_and_changes_no_byte_of_it() {
     let mut world = World::small();
     let cold = world.run(["user", "list", "--json", "--meta"]).ok().silent().json();
     let meta = &cold["meta"];
@@ -255,7 +255,7 @@ fn meta_stands_around_the_data_in_json_and_leaves_every_byte_of_it_as_it_was() {
 }
 
 #[test]
-fn an_answer_made_of_parts_is_as_old_as_the_oldest_of_them() {
+fn an_answer_made_of_parts_is_as_old_as_its_oldest() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
     let groups = world.run(["group", "list", "--json"]).ok().json();

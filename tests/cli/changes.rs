@@ -10,7 +10,7 @@ fn first(world: &World, words: &[&str], field: &str) -> String {
 }
 
 #[test]
-fn a_user_is_created_changed_put_into_a_group_and_deleted_by_name() {
+fn a_user_is_created_updated_grouped_and_deleted_by_name() {
     let world = World::small();
     let words = ["user", "create", "--username", "ada", "--first-name", "Ada", "--last-name", "King"];
     world.run(words).ok().stdout_has("done      create user `ada`");
@@ -65,7 +65,7 @@ fn a_permission_set_is_made_with_its_policies_and_goes_with_them() {
 }
 
 #[test]
-fn an_assignment_is_followed_to_its_end_in_one_account_and_in_many() {
+fn an_assignment_is_followed_to_its_end_in_one_and_many_accounts() {
     let world = World::new();
     world.run(["ps", "create", "--name", "Audit"]).ok();
     let user = first(&world, &["user", "list", "--json"], "UserName");

@@ -51,7 +51,7 @@ fn counts(world: &World) -> (usize, usize, usize, usize) {
 }
 
 #[test]
-fn an_object_that_changes_while_the_question_waits_is_left_alone_and_the_difference_is_named() {
+fn an_object_changed_during_the_question_is_kept_and_the_difference_named() {
     let (world, user, group) = world();
     let account = text(&first(&world, ["account", "list", "--json"]), "Id");
     let set = text(&world.run(["ps", "get", "Audit", "--json"]).ok().json(), "PermissionSetArn");
@@ -105,7 +105,7 @@ fn an_object_that_changes_while_the_question_waits_is_left_alone_and_the_differe
 }
 
 #[test]
-fn an_edit_between_read_and_write_is_refused_by_revision_and_nothing_is_lost() {
+fn an_edit_between_read_and_write_is_refused_by_revision() {
     let (world, user, group) = world();
     let rows: [(&[&str], &str, &Value, &str, &str); 4] = [
         (&["user", "update", "ada", "--first-name", "Augusta"], "UpdateUser", &user, "title", "Title was absent"),
@@ -135,7 +135,7 @@ fn an_edit_between_read_and_write_is_refused_by_revision_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_step_that_fails_after_another_was_made_names_both_with_their_numbers_in_the_journal() {
+fn a_failed_second_step_names_both_steps_with_their_journal_numbers() {
     let (world, ..) = world();
     let account = text(&first(&world, ["account", "list", "--json"]), "Id");
     world.run(["assignment", "assign", "Audit", "ada", &account]).ok();

@@ -77,7 +77,7 @@ fn a_change_whose_process_was_killed_ended_without_a_word() {
 }
 
 #[test]
-fn the_journal_tells_what_was_there_before_and_how_much_it_lists_is_said() {
+fn the_journal_shows_the_state_before_and_how_much_it_lists() {
     let world = World::small();
     for number in 0..22 {
         let name = format!("Group {number}");

@@ -41,7 +41,7 @@ fn chosen(world: &World, user: &str, flags: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn accounts_are_chosen_by_unit_and_all_below_it_by_pattern_and_by_tag() {
+fn accounts_are_selected_by_unit_with_children_by_pattern_and_by_tag() {
     let world = world();
     let (user, accounts) = (user(&world), active(&world));
     let ids = |keep: &dyn Fn(&Value) -> bool| {
@@ -83,7 +83,7 @@ fn accounts_are_chosen_by_unit_and_all_below_it_by_pattern_and_by_tag() {
 }
 
 #[test]
-fn when_some_accounts_fail_each_is_named_and_a_second_run_does_the_rest() {
+fn failed_accounts_are_named_and_a_second_run_does_the_rest() {
     let world = world();
     let (user, accounts) = (user(&world), active(&world));
     let denied = accounts[2]["Id"].as_str().unwrap();
@@ -103,7 +103,7 @@ fn when_some_accounts_fail_each_is_named_and_a_second_run_does_the_rest() {
 }
 
 #[test]
-fn an_account_that_aws_gives_up_on_has_its_reason_and_no_other_is_begun_when_that_was_asked_for() {
+fn an_account_that_aws_rejects_has_its_reason_and_fail_fast_stops() {
     let world = world();
     let (user, accounts) = (user(&world), active(&world));
     world.faults(|faults| faults.fail_async = vec![Rule::first(1, "CreateAccountAssignment")]);
@@ -132,7 +132,7 @@ fn no_more_are_under_way_than_the_batch_allows() {
 }
 
 #[test]
-fn a_name_of_two_is_exit_2_with_the_choices_and_the_type_decides() {
+fn an_ambiguous_name_is_exit_2_with_choices_and_the_type_decides() {
     let world = world();
     let user = user(&world);
     world.run(["group", "create", "--name", &user]).ok();
@@ -146,7 +146,7 @@ fn a_name_of_two_is_exit_2_with_the_choices_and_the_type_decides() {
 }
 
 #[test]
-fn what_is_left_of_a_deleted_user_can_be_taken_away_by_id() {
+fn leftovers_of_a_deleted_user_can_be_revoked_by_id() {
     let world = world();
     let person = world.run(["user", "list", "--json"]).ok().json()[0].clone();
     let (name, id) = (person["UserName"].as_str().unwrap(), person["UserId"].as_str().unwrap());
@@ -159,7 +159,7 @@ fn what_is_left_of_a_deleted_user_can_be_taken_away_by_id() {
 }
 
 #[test]
-fn a_change_that_aws_takes_its_time_for_is_told_later_and_the_cache_with_it() {
+fn a_slow_change_is_reported_later_and_the_cache_learns_of_it() {
     let mut world = world();
     world.set("AWSIDEMAN_AWS_CHANGE_TIMEOUT", "1s").set("AWSIDEMAN_CACHE_SETTLE", "0");
     let user = user(&world);

@@ -25,7 +25,7 @@ fn rename_elsewhere(world: &World, user: &Value, name: &str) {
 }
 
 #[test]
-fn a_name_that_was_given_to_somebody_else_meanwhile_is_his_and_nobody_elses() {
+fn a_name_given_to_another_user_meanwhile_belongs_to_that_user() {
     let world = World::small();
     let people = people(&world);
     let (one, other) = (&people[0], &people[1]);
@@ -41,7 +41,7 @@ fn a_name_that_was_given_to_somebody_else_meanwhile_is_his_and_nobody_elses() {
 }
 
 #[test]
-fn what_nobody_agreed_to_is_not_done_and_a_rehearsal_changes_and_writes_nothing() {
+fn an_unconfirmed_change_is_not_made_and_a_dry_run_writes_nothing() {
     let world = World::small();
     let name = people(&world)[0]["UserName"].as_str().unwrap().to_owned();
     let group = world.run(["group", "list", "--json"]).ok().json()[0]["DisplayName"].as_str().unwrap().to_owned();
@@ -92,7 +92,7 @@ fn what_is_so_already_is_said_and_not_asked_for_again() {
 }
 
 #[test]
-fn an_empty_text_takes_a_value_away_and_a_name_cannot_be_taken_away() {
+fn an_empty_value_removes_an_attribute_and_a_name_cannot_be_removed() {
     let world = World::small();
     world.run(["group", "create", "--name", "Ops", "--description", "On call"]).ok();
     world.run(["group", "update", "Ops", "--description", "", "--name", "Operations"]).ok();
@@ -103,14 +103,14 @@ fn an_empty_text_takes_a_value_away_and_a_name_cannot_be_taken_away() {
 }
 
 #[test]
-fn a_value_that_aws_does_not_take_is_named_and_is_exit_2() {
+fn a_value_that_aws_refuses_is_named_and_is_exit_2() {
     let world = World::small();
     let ran = world.run(["user", "create", "--username", "a b", "--first-name", "A", "--last-name", "L"]).code(2);
     ran.stderr_has("`userName`: Member must satisfy").stderr_has("fix the value");
 }
 
 #[test]
-fn an_answer_that_is_lost_says_that_it_is_not_known_and_what_to_type() {
+fn a_lost_answer_is_reported_as_unknown_with_the_command_to_type() {
     let world = World::small();
     world.run(["user", "list"]).ok();
     world.faults(|faults| faults.reset = vec![Rule::of("CreateUser").after()]);
@@ -136,7 +136,7 @@ fn an_update_by_name_takes_one_look_and_one_change() {
 }
 
 #[test]
-fn what_is_done_is_kept_in_a_file_and_told_as_one_document() {
+fn changes_are_written_to_a_file_and_reported_as_one_document() {
     let world = World::small();
     let file = world.beside("made.json");
     let words = ["group", "create", "--name", "Ops", "--json", "--out", file.to_str().unwrap()];

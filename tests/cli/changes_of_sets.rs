@@ -48,7 +48,7 @@ fn accounts_that_lag_behind_are_counted_and_provisioned_when_asked_for() {
 }
 
 #[test]
-fn policies_that_are_so_already_are_left_alone_and_documents_that_are_none_stay_here() {
+fn unchanged_policies_are_left_alone_and_invalid_documents_are_not_sent() {
     let world = World::small();
     world.run(["ps", "create", "--name", "Audit", "--managed-policy", AUDIT]).ok();
     let own = ["--customer-managed", "audit-more", "--policy-path", "/team/"];
@@ -104,7 +104,7 @@ fn an_update_keeps_what_it_does_not_name() {
 }
 
 #[test]
-fn an_account_that_is_suspended_is_named_and_skipped_and_a_set_without_accounts_says_so() {
+fn a_suspended_account_is_skipped_by_name_and_an_empty_set_reported() {
     let world = World::of(&Shape { users: 5, groups: 2, accounts: 5, permission_sets: 2, ..Shape::default() });
     world.run(["ps", "create", "--name", "Audit"]).ok();
     let none = world.run(["ps", "provision", "Audit", "--json"]).ok().json();

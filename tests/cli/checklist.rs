@@ -16,7 +16,7 @@ const LINES: &[Line] = &[
         "status answers whatever is broken, and moves nothing",
         &[
             ("cli/spec", "status_answers_without_credentials_and_with_a_disabled_cache"),
-            ("cli/bad_input", "emergency_commands_work_with_a_broken_configuration_and_say_what_is_wrong_with_it"),
+            ("cli/bad_input", "emergency_commands_work_with_a_broken_configuration_and_report_what_is_wrong"),
             ("cli/status", "a_damaged_store_is_told_in_the_document_and_not_beside_it"),
             ("cli/status", "asking_does_not_move_the_statistics"),
         ],
@@ -25,18 +25,11 @@ const LINES: &[Line] = &[
         "S2",
         "--detailed",
         &[
-            (
-                "cli/spec",
-                "details_show_for_each_resource_entries_bytes_hits_misses_by_reason_oldest_and_each_ttl_with_its_origin",
-            ),
+            ("cli/spec", "details_show_entries_bytes_hits_misses_and_ttls_of_each_resource"),
             ("cli/status", "the_sums_of_the_details_are_the_figures_of_the_summary"),
         ],
     ),
-    (
-        "S3",
-        "--recent-entries 20",
-        &[("cli/spec", "recent_entries_stand_newest_use_first_with_key_age_time_left_bytes_and_source")],
-    ),
+    ("S3", "--recent-entries 20", &[("cli/spec", "recent_entries_are_listed_newest_use_first_with_key_and_source")]),
     (
         "S4",
         "clear",
@@ -57,8 +50,8 @@ const LINES: &[Line] = &[
         "S6",
         "AWSIDEMAN_CACHE_DISABLED",
         &[
-            ("cli/spec", "the_variable_disables_with_each_of_its_words_and_nonsense_disables_with_a_warning"),
-            ("coherence/cache_out_of_the_way", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
+            ("cli/spec", "the_variable_disables_with_each_accepted_word_and_nonsense_warns"),
+            ("coherence/cache_out_of_the_way", "variables_that_bypass_the_cache_still_invalidate_it"),
             ("cli/jobs", "with_the_cache_disabled_a_warm_is_skipped_with_its_reason"),
             ("cli/jobs_ahead", "verify_says_how_many_answers_are_wrong_and_between_what"),
         ],
@@ -67,35 +60,29 @@ const LINES: &[Line] = &[
         "S7",
         "old data: our own changes at once, others within the time to live",
         &[
-            (
-                "coherence/every_mutation",
-                "no_change_leaves_a_stale_answer_for_another_process_or_for_one_with_a_memory",
-            ),
-            ("cli/freshness", "a_cold_list_takes_three_pages_a_warm_one_no_call_and_an_expired_one_three_again"),
+            ("coherence/every_mutation", "no_change_leaves_a_stale_answer_on_disk_or_in_memory"),
+            ("cli/freshness", "a_cold_list_takes_three_calls_and_a_warm_one_none"),
         ],
     ),
     (
         "S8",
         "comparing with AWS",
         &[
-            ("cli/cache_verify", "a_wrong_entry_is_named_with_what_differs_replaced_and_the_exit_code_is_6"),
+            ("cli/cache_verify", "a_wrong_entry_is_reported_and_replaced_with_exit_code_6"),
             ("cli/cache_verify", "a_sample_costs_what_it_says_and_its_seed_takes_it_again"),
         ],
     ),
     (
         "S9",
         "hit rates in the details",
-        &[(
-            "cli/spec",
-            "hit_rates_in_the_details_cover_the_window_and_all_time_and_show_how_many_lookups_they_rest_on",
-        )],
+        &[("cli/spec", "detailed_hit_rates_cover_the_window_and_all_time_with_their_counts")],
     ),
-    ("S10-S12", "patterns", &[("cli/spec", "patterns_take_exactly_what_they_match_and_a_dry_run_counts_the_same")]),
+    ("S10-S12", "patterns", &[("cli/spec", "patterns_remove_exactly_what_they_match_and_a_dry_run_agrees")]),
     (
         "S13",
         "invalidate_for_operation, \"Invalidated {count} entries\"",
         &[
-            ("cli/cache_verify", "the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states"),
+            ("cli/cache_verify", "the_invalidation_test_of_the_guide_has_the_documented_verdicts"),
             ("modules/library/blocks", "stale_data_check_invalidation_rules"),
             ("modules/library/rules", "a_command_that_invalidates_reaches_what_programs_keep_and_counts_it"),
         ],
@@ -104,20 +91,20 @@ const LINES: &[Line] = &[
         "S14",
         "set_default_ttl",
         &[
-            ("cli/spec", "the_default_ttl_is_15_minutes_and_a_shorter_one_acts_at_once"),
+            ("cli/spec", "the_default_ttl_is_15_minutes_and_a_shorter_one_applies_immediately"),
             ("modules/library/blocks", "stale_data_reduce_ttl"),
         ],
     ),
     (
         "S15",
         "slow, large, many misses",
-        &[("cli/cache_inspect", "why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there")],
+        &[("cli/cache_inspect", "why_distinguishes_hits_from_every_reason_for_a_miss")],
     ),
     (
         "S16",
         "the hit rate is that of commands",
         &[
-            ("cli/status", "only_what_commands_look_up_counts_and_fresh_answers_asked_for_on_purpose_do_not"),
+            ("cli/status", "only_lookups_of_commands_count_and_requested_refreshes_do_not"),
             ("cli/status", "the_window_moves_on_and_the_lifetime_stays"),
         ],
     ),
@@ -130,14 +117,14 @@ const LINES: &[Line] = &[
         "S18",
         "grep CacheError in the log",
         &[
-            ("cli/log", "a_fault_of_the_cache_is_a_line_that_grep_finds_and_a_healthy_cache_writes_none"),
-            ("cli/checklist", "the_log_is_where_the_guide_greps_for_root_and_in_the_state_directory_for_others"),
+            ("cli/log", "a_cache_fault_is_logged_and_a_healthy_cache_writes_nothing"),
+            ("cli/checklist", "the_log_is_where_the_guide_searches_it_for_root_and_others"),
         ],
     ),
     (
         "S19",
         "AWSIDEMAN_CACHE_MAX_SIZE_MB=200",
-        &[("cli/spec", "the_size_variable_is_the_limit_that_is_enforced_down_to_the_low_water_mark")],
+        &[("cli/spec", "the_size_variable_is_enforced_down_to_the_low_water_mark")],
     ),
     (
         "S20",
@@ -161,7 +148,7 @@ const LINES: &[Line] = &[
         "S24-S25",
         "warnings of a low hit rate and of memory",
         &[
-            ("cli/spec", "a_low_hit_rate_and_a_large_cache_are_warnings_before_they_are_critical"),
+            ("cli/spec", "a_low_hit_rate_and_a_large_cache_warn_before_critical"),
             ("modules/library/blocks", "performance_monitor_and_alert"),
         ],
     ),
@@ -170,20 +157,16 @@ const LINES: &[Line] = &[
         "CacheBackendError, faults now and then: answers are unaffected",
         &[
             ("cli/directories", "a_damaged_database_is_said_everywhere_and_recover_is_named"),
-            ("cli/breaker", "failures_of_several_processes_open_it_all_leave_the_cache_alone_then_one_tries_it_again"),
+            ("cli/breaker", "failures_of_several_processes_open_the_breaker_and_one_process_tries_again"),
         ],
     ),
     (
         "S28",
         "operations that time out",
-        &[("cli/breaker", "a_writer_that_never_ends_costs_one_command_its_patience_and_nobody_an_answer")],
+        &[("cli/breaker", "a_writer_that_never_ends_delays_one_command_and_no_answer")],
     ),
-    ("S29", "cache health", &[("cli/spec", "health_is_a_list_of_checks_with_a_level_each_and_an_exit_code")]),
-    (
-        "S30",
-        "cache test",
-        &[("cli/spec", "test_sets_gets_expires_and_deletes_with_timings_and_says_when_the_cache_is_disabled")],
-    ),
+    ("S29", "cache health", &[("cli/spec", "health_is_a_list_of_checks_with_levels_and_an_exit_code")]),
+    ("S30", "cache test", &[("cli/spec", "test_sets_gets_expires_and_deletes_and_reports_a_disabled_cache")]),
     (
         "S31-S33",
         "owner, mode, free space; a directory at 0755 is tightened and that is said",
@@ -204,8 +187,8 @@ const LINES: &[Line] = &[
         "S35",
         "AWSIDEMAN_CACHE_BACKEND=memory",
         &[
-            ("cli/spec", "the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_refused_with_the_reason"),
-            ("coherence/cache_out_of_the_way", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
+            ("cli/spec", "the_memory_backend_keeps_nothing_and_refuses_a_warm"),
+            ("coherence/cache_out_of_the_way", "variables_that_bypass_the_cache_still_invalidate_it"),
         ],
     ),
     (
@@ -213,7 +196,7 @@ const LINES: &[Line] = &[
         "configure_circuit_breaker",
         &[
             ("modules/library/blocks", "backend_errors_configure_circuit_breaker"),
-            ("cli/breaker", "failures_of_several_processes_open_it_all_leave_the_cache_alone_then_one_tries_it_again"),
+            ("cli/breaker", "failures_of_several_processes_open_the_breaker_and_one_process_tries_again"),
         ],
     ),
     (
@@ -221,7 +204,7 @@ const LINES: &[Line] = &[
         "races and hangs: ten threads, a hundred times each",
         &[
             ("modules/library/blocks", "thread_safety_test"),
-            ("cli/single_flight", "fifty_processes_that_open_a_fresh_cache_at_once_walk_once_and_leave_it_sound"),
+            ("cli/single_flight", "fifty_processes_on_a_fresh_cache_walk_once_and_leave_it_intact"),
         ],
     ),
     ("S39", "the same handle everywhere", &[("modules/library/blocks", "thread_safety_verify_singleton")]),
@@ -251,7 +234,7 @@ const LINES: &[Line] = &[
         "S45-S46",
         "AWSIDEMAN_CACHE_MAX_SIZE_MB=100, status --enforce-limits",
         &[
-            ("cli/spec", "the_size_variable_is_the_limit_that_is_enforced_down_to_the_low_water_mark"),
+            ("cli/spec", "the_size_variable_is_enforced_down_to_the_low_water_mark"),
             ("cli/spec", "enforcing_limits_says_what_went_and_gives_one_document"),
         ],
     ),
@@ -267,7 +250,7 @@ const LINES: &[Line] = &[
         "S48-S49",
         "build_key: the same parameters give the same key",
         &[
-            ("cli/spec", "a_key_is_the_same_for_the_same_parameters_and_another_for_others"),
+            ("cli/spec", "a_key_is_the_same_only_for_the_same_parameters"),
             ("modules/library/blocks", "debug_cache_key_generation"),
         ],
     ),
@@ -275,7 +258,7 @@ const LINES: &[Line] = &[
         "S50",
         "four keys, EXISTS or INVALIDATED",
         &[
-            ("cli/cache_verify", "the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states"),
+            ("cli/cache_verify", "the_invalidation_test_of_the_guide_has_the_documented_verdicts"),
             ("modules/library/blocks", "debug_invalidation_patterns"),
         ],
     ),
@@ -301,7 +284,7 @@ const LINES: &[Line] = &[
         "S54-S56",
         "critical under 50 %, over 200 MB, errors over 5 %",
         &[
-            ("cli/monitor", "critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_percent"),
+            ("cli/monitor", "a_low_hit_rate_a_large_cache_and_many_errors_are_critical"),
             ("modules/library/blocks", "monitoring_cache_health_check"),
         ],
     ),
@@ -309,14 +292,14 @@ const LINES: &[Line] = &[
         "S57",
         "{\"healthy\": ..., \"issues\": []}",
         &[
-            ("cli/spec", "health_is_a_list_of_checks_with_a_level_each_and_an_exit_code"),
-            ("cli/status", "every_field_is_there_and_every_number_is_one_whatever_state_the_cache_is_in"),
+            ("cli/spec", "health_is_a_list_of_checks_with_levels_and_an_exit_code"),
+            ("cli/status", "every_field_is_present_and_numeric_in_every_state_of_the_cache"),
         ],
     ),
     (
         "S58-S59",
         "status --json with numbers that are numbers",
-        &[("cli/status", "every_field_is_there_and_every_number_is_one_whatever_state_the_cache_is_in")],
+        &[("cli/status", "every_field_is_present_and_numeric_in_every_state_of_the_cache")],
     ),
     (
         "S60-S63",
@@ -338,7 +321,7 @@ const LINES: &[Line] = &[
     (
         "S69-S72",
         "emergency_disable_cache.sh",
-        &[("cli/scripts", "the_emergency_switch_holds_for_every_process_says_how_to_undo_it_and_ends_by_itself")],
+        &[("cli/scripts", "the_emergency_switch_applies_to_every_process_and_ends_by_itself")],
     ),
     (
         "S73",
@@ -370,7 +353,7 @@ fn every_line_of_the_guide_has_a_test_that_exists() {
 }
 
 #[test]
-fn the_log_is_where_the_guide_greps_for_root_and_in_the_state_directory_for_others() {
+fn the_log_is_where_the_guide_searches_it_for_root_and_others() {
     let mut world = World::small();
     world.set("AWSIDEMAN_LOG_FILE", "");
     let state = world.state_dir().join("awsideman.log");

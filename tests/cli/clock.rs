@@ -46,7 +46,7 @@ fn check(world: &World, key: &str) -> Value {
 }
 
 #[test]
-fn a_change_under_a_wrong_clock_keeps_its_keys_out_of_the_cache_for_minutes_only() {
+fn a_change_under_a_wrong_clock_excludes_its_keys_for_minutes_only() {
     for (offset, ahead) in WRONG {
         let mut world = world();
         let name = user(&world);
@@ -69,7 +69,7 @@ fn a_change_under_a_wrong_clock_keeps_its_keys_out_of_the_cache_for_minutes_only
 }
 
 #[test]
-fn a_clear_and_a_recovery_shorten_the_fences_of_a_wrong_clock_and_no_regular_one() {
+fn clear_and_recover_shorten_only_the_fences_of_a_wrong_clock() {
     for words in ["cache clear --all --yes", "cache recover"] {
         let mut world = world();
         let name = user(&world);
@@ -195,7 +195,7 @@ fn a_job_that_ran_under_a_wrong_clock_runs_again() {
 }
 
 #[test]
-fn a_throttle_and_a_failure_of_a_wrong_clock_do_not_slow_the_right_one() {
+fn throttles_and_failures_of_a_wrong_clock_slow_no_right_one() {
     for (offset, _) in WRONG {
         let mut world = world();
         world.later(offset);

@@ -243,7 +243,7 @@ fn each_service_that_gives_credentials_fails_with_the_class_of_its_answer() {
 }
 
 #[test]
-fn a_renewal_of_the_sso_login_that_fails_is_the_reason_and_not_the_old_token() {
+fn a_failed_renewal_of_the_sso_login_is_the_reported_reason() {
     let home = &home();
     let rows: &[(u16, &str, i32, &str, usize)] = &[
         (503, "", 13, "for SSO OIDC CreateToken (HOST): HTTP 503", 4),
@@ -349,7 +349,7 @@ fn a_service_that_is_down_is_asked_five_times_in_all() {
 }
 
 #[test]
-fn never_logged_in_and_expired_are_two_sentences_with_the_command_to_type_and_no_request() {
+fn no_login_and_expired_login_have_their_own_sentence_and_no_request() {
     let home = home();
     let server = Server::answering(500, "");
     for (profile, sentence, command) in [
@@ -400,7 +400,7 @@ fn a_credential_process_fails_with_the_class_of_what_it_prints() {
 }
 
 #[test]
-fn a_job_tries_again_when_the_service_is_down_and_not_when_it_refuses() {
+fn a_job_retries_if_the_service_is_down_but_not_if_refused() {
     let home = home();
     let jobs = home.folder(".config/awsideman/jobs");
     let job = "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\nprofiles = [\"role\"]\n\

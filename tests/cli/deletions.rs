@@ -54,7 +54,7 @@ fn notices(ran: &Ran) -> String {
 }
 
 #[test]
-fn without_a_decision_nothing_is_deleted_and_with_one_the_count_is_true() {
+fn without_confirmation_nothing_is_deleted_and_with_it_the_count_is_true() {
     let stage = Stage::new();
     let world = &stage.world;
     let rows = [
@@ -140,7 +140,7 @@ fn a_terminal_asks_and_revokes_unless_the_answer_is_no() {
 }
 
 #[test]
-fn what_is_left_of_a_deleted_principal_is_revoked_by_its_id_alone() {
+fn assignments_of_a_deleted_principal_are_revoked_by_id_only() {
     let stage = Stage::new();
     let world = &stage.world;
     for (kind, name, get) in [("user", "ada", "UserId"), ("group", "Ops", "GroupId")] {

@@ -121,7 +121,7 @@ fn a_cached_answer_opens_neither_the_pace_nor_the_state_database() {
 }
 
 #[test]
-fn a_command_that_filled_much_leaves_no_log_for_the_next_one_to_read() {
+fn a_command_that_filled_much_leaves_no_write_ahead_log() {
     let home = Home::new();
     assert_eq!(home.run(&["user", "list", "--output", "json"]).code, 0);
     let cache = home.root().join("cache");
@@ -132,7 +132,7 @@ fn a_command_that_filled_much_leaves_no_log_for_the_next_one_to_read() {
 }
 
 #[test]
-fn a_status_of_nothing_makes_nothing_and_has_no_null_among_its_numbers() {
+fn the_status_of_an_empty_home_creates_nothing_and_has_no_nulls() {
     let home = Home::new();
     let status = home.status();
     assert_eq!(names(&home.folder.path().join("home")), Vec::<String>::new());
@@ -148,7 +148,7 @@ fn a_status_of_nothing_makes_nothing_and_has_no_null_among_its_numbers() {
 }
 
 #[test]
-fn a_cache_that_is_disabled_by_a_variable_is_not_touched_and_its_origin_is_named() {
+fn a_cache_disabled_by_a_variable_is_untouched_and_the_variable_named() {
     let home = Home::new().with("AWSIDEMAN_CACHE_DISABLED", "true");
     home.a_user_is_answered();
     assert!(!home.has_cache());

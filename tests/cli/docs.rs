@@ -229,7 +229,7 @@ fn the_table_of_locks_is_that_of_the_program() {
 }
 
 #[test]
-fn the_manual_of_the_library_has_every_test_of_a_python_block_in_its_order() {
+fn the_library_manual_lists_every_test_of_a_python_block_in_order() {
     let text = read("docs/library.md");
     let (begin, end) = between(&text, "blocks");
     let rows = text[begin..end].lines().skip(2);
@@ -353,7 +353,7 @@ fn the_files_to_copy_are_those_that_jobs_install_writes() {
 }
 
 #[test]
-fn the_daemon_s_unit_is_as_hardened_as_the_one_that_jobs_install_writes() {
+fn the_daemon_unit_is_as_hardened_as_the_installed_one() {
     let hardening = |unit: &str| -> Vec<String> {
         let text = read(&format!("scripts/systemd/{unit}"));
         let starts = [

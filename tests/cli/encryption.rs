@@ -94,7 +94,7 @@ fn globs_inspection_and_reasons_see_the_keys_behind_the_seal() {
 }
 
 #[test]
-fn a_key_is_made_on_demand_and_never_over_another_and_the_configuration_is_left_alone() {
+fn a_key_is_created_on_demand_and_never_overwrites_another() {
     let world = World::small();
     world.run(["cache", "encryption", "enable"]).code(2).stderr_has("--generate");
     world.run(["cache", "encryption", "rotate"]).code(2);
@@ -196,7 +196,7 @@ fn without_a_usable_key_aws_answers_and_the_night_commands_work() {
 }
 
 #[test]
-fn under_another_key_everything_is_a_miss_and_stays_and_that_is_said() {
+fn under_another_key_every_lookup_is_a_reported_miss() {
     let world = sealed(World::small(), &[FIRST]);
     world.run(["cache", "warm"]).ok();
     let first = encryption(&world);
@@ -215,7 +215,7 @@ fn under_another_key_everything_is_a_miss_and_stays_and_that_is_said() {
 }
 
 #[test]
-fn a_change_by_one_process_is_seen_by_all_whatever_keys_they_have() {
+fn a_change_is_seen_by_all_processes_whatever_keys_they_have() {
     let mut world = sealed(World::small(), &[FIRST]);
     let users = world.run(["user", "list", "--json"]).ok().json();
     let name = users[3]["UserName"].as_str().unwrap().to_owned();
@@ -253,7 +253,7 @@ fn a_change_by_one_process_is_seen_by_all_whatever_keys_they_have() {
 }
 
 #[test]
-fn a_command_may_print_the_key_and_one_that_does_not_is_told_of_without_its_words() {
+fn a_command_may_print_the_key_and_its_failure_hides_its_output() {
     let mut world = World::small();
     world.program("vault", &format!("#!/bin/sh\necho asked >>\"$HOME/asked\"\necho {FIRST}\n"));
     world.set("AWSIDEMAN_CACHE_ENCRYPTION_ENABLED", "true");

@@ -7,7 +7,7 @@ use awsideman::aws::{CODES, ErrorClass};
 use awsideman::sandbox::Rule;
 
 #[test]
-fn each_error_code_of_aws_ends_a_command_with_the_exit_code_of_its_row() {
+fn each_aws_error_code_ends_with_its_documented_exit_code() {
     let home = &Home::new();
     let coded =
         CODES.iter().map(|(code, class)| (400, format!("{{\"__type\": \"{code}\", \"message\": \"m\"}}"), *class));
@@ -48,7 +48,7 @@ fn a_change_that_aws_reports_failed_is_1_with_its_reason() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_1_and_one_that_does_not_exist_5() {
+fn a_taken_name_is_exit_1_and_a_missing_one_exit_5() {
     let world = World::small();
     world.run(["group", "create", "--name", "ops"]).ok();
     let user = world.run(["user", "list", "--json"]).ok().json()[0]["UserName"].as_str().unwrap().to_owned();

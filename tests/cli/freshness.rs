@@ -3,7 +3,7 @@
 use crate::world::World;
 
 #[test]
-fn a_cold_list_takes_three_pages_a_warm_one_no_call_and_an_expired_one_three_again() {
+fn a_cold_list_takes_three_calls_and_a_warm_one_none() {
     let mut world = World::new();
     let cold = world.run(["user", "list", "--json"]).ok();
     assert_eq!(cold.clone().json().as_array().unwrap().len(), 300);
@@ -16,7 +16,7 @@ fn a_cold_list_takes_three_pages_a_warm_one_no_call_and_an_expired_one_three_aga
 }
 
 #[test]
-fn a_shorter_time_to_live_acts_at_once_on_what_is_already_held() {
+fn a_shorter_ttl_applies_immediately_to_stored_entries() {
     let mut world = World::new();
     world.run(["user", "list"]).ok();
     world.later("2m");
@@ -28,7 +28,7 @@ fn a_shorter_time_to_live_acts_at_once_on_what_is_already_held() {
 }
 
 #[test]
-fn the_default_time_to_live_is_one_setting_for_all_that_has_none_of_its_own() {
+fn the_default_ttl_applies_to_every_resource_without_its_own() {
     let mut world = World::small();
     world.run(["group", "list"]).ok();
     world.later("6m");
@@ -38,7 +38,7 @@ fn the_default_time_to_live_is_one_setting_for_all_that_has_none_of_its_own() {
 }
 
 #[test]
-fn one_list_fills_every_lookup_of_its_people_by_name_and_by_id() {
+fn one_list_fills_every_lookup_of_its_users_by_name_and_id() {
     let world = World::small();
     let users = world.run(["user", "list", "--json"]).ok().json();
     let calls = world.calls_of(|| {

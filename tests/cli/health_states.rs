@@ -302,7 +302,7 @@ fn an_unwritable_home_is_critical_and_nothing_is_changed_in_another_directory() 
 }
 
 #[test]
-fn the_first_long_list_of_a_fresh_cache_raises_nothing_and_a_second_one_that_misses_again_does() {
+fn the_first_long_list_raises_nothing_and_a_second_miss_does() {
     let mut world = world();
     world.set("AWSIDEMAN_HEALTH_MIN_SAMPLES", "10");
     world.run(["assignment", "list"]).ok();

@@ -35,7 +35,7 @@ fn error(ran: &Ran) -> Value {
 }
 
 #[test]
-fn every_command_that_waits_for_aws_ends_with_an_error_and_the_command_to_repeat() {
+fn every_interrupted_wait_for_aws_ends_with_the_command_to_repeat() {
     for (line, held, signal) in [
         ("user list --json", "ListUsers", Signal::INT),
         ("user get nobody@example.com --json", "GetUserId", Signal::TERM),
@@ -66,7 +66,7 @@ fn an_interrupted_comparison_of_the_cache_ends_the_same_way() {
 }
 
 #[test]
-fn an_interrupted_warm_names_what_it_kept_and_the_next_one_does_not_fetch_it_again() {
+fn an_interrupted_warm_names_what_it_kept_and_the_next_continues() {
     let world = World::small();
     let line = "cache warm users groups memberships --json";
     let ran = interrupted(&world, line, "ListGroupMemberships", Signal::INT);

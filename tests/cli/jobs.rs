@@ -23,7 +23,7 @@ fn mails(ran: &Ran) -> Vec<&Path> {
 }
 
 #[test]
-fn the_whole_round_ends_with_a_table_and_a_mail_and_the_next_due_run_is_silent() {
+fn a_whole_round_ends_with_a_table_and_a_mail() {
     let home = Home::new();
     let all = home.run("--sandbox jobs run --all");
     assert_eq!(all.exit, 0, "{all:?}");
@@ -117,7 +117,7 @@ fn broken_folder(home: &Home) -> String {
 }
 
 #[test]
-fn a_broken_job_file_is_told_with_file_and_key_wherever_all_jobs_are_looked_at() {
+fn a_broken_job_file_is_reported_wherever_all_jobs_are_read() {
     let home = Home::new();
     let folder = broken_folder(&home);
     let broken = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
@@ -133,7 +133,7 @@ fn a_broken_job_file_is_told_with_file_and_key_wherever_all_jobs_are_looked_at()
 }
 
 #[test]
-fn a_broken_job_file_fails_its_own_job_and_the_next_still_runs() {
+fn a_broken_job_file_fails_its_job_and_the_next_still_runs() {
     let home = Home::new();
     let folder = broken_folder(&home);
     let broken = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
@@ -252,7 +252,7 @@ fn a_test_mail_names_its_place_and_without_mail_the_key() {
 }
 
 #[test]
-fn told_to_end_a_run_reports_what_was_stopped_and_ends_with_130() {
+fn an_interrupted_run_reports_what_was_stopped_and_exits_130() {
     let home = Home::new();
     let mut run = home.command("--sandbox jobs run warm-access --json");
     let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -273,7 +273,7 @@ fn told_to_end_a_run_reports_what_was_stopped_and_ends_with_130() {
 }
 
 #[test]
-fn the_daemon_runs_what_is_due_reads_anew_what_is_sound_and_ends_when_told() {
+fn the_daemon_runs_due_jobs_reloads_valid_files_and_stops_on_request() {
     let home = Home::new();
     let daemon = Daemon::start(home.command("--sandbox jobs daemon"));
     let until = |words: &str| daemon.line(words);

@@ -120,7 +120,7 @@ fn units_for_a_user_are_shown_asked_about_and_written() {
 }
 
 #[test]
-fn a_profile_that_logs_in_with_a_browser_is_refused_for_a_service() {
+fn a_profile_with_a_browser_login_is_refused_for_a_service() {
     let (home, folder) = home();
     let config = home.folder(".aws").join("config");
     std::fs::write(config, "[profile sso]\nsso_session = corp\n[profile admin]\nsource_profile = sso\n").unwrap();

@@ -32,7 +32,7 @@ fn signal(child: &Child, which: &str) {
 }
 
 #[test]
-fn a_running_job_shows_what_it_does_and_is_cancelled_by_another_process() {
+fn a_running_job_shows_its_progress_and_another_process_cancels_it() {
     let (world, child) = running();
     // It is published about once a second.
     let live = loop {
@@ -58,7 +58,7 @@ fn a_running_job_shows_what_it_does_and_is_cancelled_by_another_process() {
 }
 
 #[test]
-fn a_process_that_hangs_is_named_past_its_timeout_and_ends_when_it_wakes() {
+fn a_hung_process_is_named_past_its_timeout_and_ends_on_waking() {
     let (mut world, child) = running();
     signal(&child, "-STOP");
     let stuck = world.run(["jobs", "cancel", "warm", "--json"]).code(1);

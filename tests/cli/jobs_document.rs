@@ -6,7 +6,7 @@
 use crate::world::World;
 
 #[test]
-fn every_command_of_the_manual_of_jobs_does_what_it_is_shown_for() {
+fn every_command_of_the_jobs_manual_does_what_it_shows() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/jobs.md")).unwrap();
     let mut world = World::small();
     // Whoever installs has a shell without these.

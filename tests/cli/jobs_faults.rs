@@ -51,7 +51,7 @@ pub(crate) fn world() -> World {
 }
 
 #[test]
-fn each_failure_has_its_outcome_code_and_line_and_the_next_job_still_runs() {
+fn each_failure_has_its_outcome_and_the_next_job_still_runs() {
     let world = world();
     let due = world.run(["jobs", "run"]).code(2);
     assert!(due.stdout.is_empty(), "{due:?}");
@@ -97,7 +97,7 @@ fn each_failure_has_its_outcome_code_and_line_and_the_next_job_still_runs() {
 }
 
 #[test]
-fn with_several_at_once_a_job_that_hangs_keeps_no_other_from_its_turn() {
+fn a_hung_job_keeps_no_parallel_job_from_its_turn() {
     let mut world = world();
     world.set("AWSIDEMAN_JOBS_PARALLEL", "");
     let found = world.run(["jobs", "run", "hangs", "well", "--parallel", "2", "--output", "json"]).code(1).json();

@@ -28,7 +28,7 @@ const FOUR: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn the_variables_and_the_path_that_the_service_has_not_are_listed_and_the_next_commands_printed() {
+fn variables_that_the_service_lacks_are_listed_with_the_next_commands() {
     let mut world = World::small();
     world.set("AWS_PROFILE", "reader").set("AWSIDEMAN_LOG_LEVEL", "info");
     let bin = world.beside("bin").display().to_string();
@@ -54,7 +54,7 @@ fn the_variables_and_the_path_that_the_service_has_not_are_listed_and_the_next_c
 }
 
 #[test]
-fn a_program_that_only_this_shell_finds_gets_its_folder_into_the_path_and_a_missing_one_is_refused() {
+fn a_program_found_only_here_adds_its_folder_and_missing_is_refused() {
     let mut world = World::small();
     let table = world.beside("table");
     std::fs::write(&table, "").unwrap();

@@ -45,7 +45,7 @@ fn mails(world: &World) -> String {
 }
 
 #[test]
-fn every_way_to_fail_is_told_by_mail_by_the_metrics_and_on_the_page() {
+fn every_failure_is_reported_by_mail_metrics_and_page() {
     let mut world = jobs_faults::world();
     world.write("jobs/55-panics.toml", "name = \"panics\"\nkind = \"cleanup\"\nevery = \"1h\"\n");
     let (mail, figures) = (world.beside("mails"), world.beside("figures.prom"));

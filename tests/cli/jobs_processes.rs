@@ -66,7 +66,7 @@ fn count(runs: &[Value], outcome: &str) -> usize {
 }
 
 #[test]
-fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck() {
+fn runs_a_daemon_and_a_killed_holder_never_run_a_job_twice() {
     let world = world(USERS_EVERY_SECOND);
     world.faults(|faults| faults.hold = vec![Rule::nth(1, "ListUsers")]);
     let mut holder = apart(&world, "jobs run").spawn().unwrap();
@@ -109,7 +109,7 @@ fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck
 }
 
 #[test]
-fn who_waits_for_a_job_that_runs_elsewhere_runs_it_when_it_is_over() {
+fn a_run_that_waits_for_a_job_elsewhere_runs_it_afterwards() {
     let world = world(&USERS_EVERY_SECOND.replace("1s", "1h"));
     world.faults(|faults| faults.hold = vec![Rule::nth(1, "ListUsers")]);
     let holder = apart(&world, "jobs run").spawn().unwrap();
@@ -133,7 +133,7 @@ fn who_waits_for_a_job_that_runs_elsewhere_runs_it_when_it_is_over() {
 }
 
 #[test]
-fn sigterm_in_the_middle_of_a_warm_leaves_nothing_half_stored_and_the_occurrence_due() {
+fn sigterm_during_a_warm_stores_nothing_partial_and_keeps_the_occurrence_due() {
     let world = world(&USERS_EVERY_SECOND.replace("1s", "1h"));
     world.faults(|faults| faults.hold = vec![Rule::nth(2, "ListUsers")]);
     let mut run = world.command(["jobs", "run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -162,7 +162,7 @@ fn sigterm_in_the_middle_of_a_warm_leaves_nothing_half_stored_and_the_occurrence
 }
 
 #[test]
-fn a_job_file_that_breaks_under_a_daemon_leaves_the_last_good_one_in_use_and_that_is_said() {
+fn a_daemon_keeps_the_last_good_version_of_a_broken_job_file() {
     let world = world(USERS_EVERY_SECOND);
     let daemon = Daemon::start(world.command(["jobs", "daemon"]));
     daemon.line("warm: done");

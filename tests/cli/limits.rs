@@ -51,7 +51,7 @@ fn a_part_of_the_disk_is_a_limit_that_is_enforced() {
 }
 
 #[test]
-fn no_answer_gets_older_than_the_limit_on_age_even_before_a_sweep() {
+fn no_answer_exceeds_the_maximum_age_even_before_a_sweep() {
     let mut world = World::small();
     world.run(["group", "list"]).ok();
     assert_eq!(world.calls_of(|| world.run(["group", "list"]).ok()), 0);
@@ -77,7 +77,7 @@ fn what_sweeps_removed_is_counted_by_reason() {
 }
 
 #[test]
-fn a_warm_that_does_not_fit_keeps_the_lists_and_says_which_setting_to_change() {
+fn a_warm_that_does_not_fit_keeps_lists_and_names_the_setting() {
     let mut world = World::of(&Shape { users: 400, groups: 10, accounts: 3, permission_sets: 2, ..Shape::default() });
     world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "300");
     let warm = world.run(["cache", "warm", "--json"]).ok();
@@ -105,7 +105,7 @@ fn a_warm_that_does_not_fit_keeps_the_lists_and_says_which_setting_to_change() {
 }
 
 #[test]
-fn a_warm_that_has_too_few_bytes_does_the_same_and_so_does_the_job() {
+fn a_warm_and_its_job_with_too_few_bytes_do_the_same() {
     let mut world = World::of(&Shape { users: 1000, groups: 10, accounts: 3, permission_sets: 2, ..Shape::default() });
     world.set("AWSIDEMAN_CACHE_COMPRESSION", "false").set("AWSIDEMAN_CACHE_MAX_SIZE_MB", "0.8");
     let document = world.run(["cache", "warm", "--json"]).ok().json();
@@ -140,7 +140,7 @@ fn skipped(why: &str) {
 
 /// The same disk without the room that is kept for that day, and with a fence on one entry.
 #[test]
-fn on_a_full_disk_with_nothing_to_give_enforcing_the_limits_drops_the_cache_and_keeps_the_fences() {
+fn on_a_full_disk_enforcing_limits_drops_entries_but_keeps_fences() {
     let mut world = World::small();
     let (small, own, may_mount) = small_disk(&mut world);
     world.set("AWSIDEMAN_CACHE_SETTLE", "10m");

@@ -17,7 +17,7 @@ fn log(world: &World) -> String {
 }
 
 #[test]
-fn a_fault_of_the_cache_is_a_line_that_grep_finds_and_a_healthy_cache_writes_none() {
+fn a_cache_fault_is_logged_and_a_healthy_cache_writes_nothing() {
     let world = World::small();
     world.run(["user", "list"]).ok();
     world.run(["user", "list"]).ok();
@@ -51,7 +51,7 @@ fn json_lines_and_other_levels_are_a_matter_of_configuration() {
 }
 
 #[test]
-fn a_job_that_fails_or_times_out_is_a_line_of_the_log_and_one_that_is_done_is_none() {
+fn a_failed_or_timed_out_job_is_logged_and_success_is_not() {
     let mut world = World::small();
     let warm = "name = \"warm\"\nkind = \"warm\"\nevery = \"5m\"\nretry = { attempts = 1 }\n";
     let clean = "name = \"clean\"\nkind = \"cleanup\"\nevery = \"5m\"\n";
@@ -85,7 +85,7 @@ fn a_log_that_cannot_be_written_never_fails_a_command() {
 }
 
 #[test]
-fn the_log_of_the_host_exists_from_the_first_command_of_root_on() {
+fn the_host_log_exists_from_the_first_command_of_root() {
     let mut world = World::small();
     world.set("AWSIDEMAN_LOG_FILE", "");
     let root = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
@@ -128,7 +128,7 @@ fn rotation(world: &World) -> (String, Vec<&'static str>) {
 }
 
 #[test]
-fn logrotate_s_snippet_renames_what_the_program_writes_and_makes_copies_or_truncates_nothing() {
+fn logrotate_renames_the_log_and_neither_copies_nor_truncates_it() {
     let world = World::small();
     let (here, words) = rotation(&world);
     let files: Vec<&str> = LOGROTATE.lines().filter(|line| line.starts_with('/')).collect();
@@ -157,7 +157,7 @@ fn logrotate_s_snippet_renames_what_the_program_writes_and_makes_copies_or_trunc
 }
 
 #[test]
-fn a_log_behind_a_link_is_written_and_one_that_cannot_be_is_shown_by_doctor() {
+fn a_linked_log_is_written_and_doctor_shows_an_unwritable_one() {
     let mut world = World::small();
     let (link, real) = (world.beside("link.log"), world.beside("real.log"));
     std::os::unix::fs::symlink("real.log", &link).unwrap();

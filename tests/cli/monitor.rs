@@ -43,7 +43,7 @@ fn it_is_silent_on_a_cache_that_was_never_used() {
 }
 
 #[test]
-fn it_is_silent_on_a_cache_that_nobody_has_asked_for_a_day() {
+fn it_is_silent_on_a_cache_unused_for_a_day() {
     let mut world = World::small();
     // Cold lookups alone: within the window this would be a hit rate of none.
     world.run(["user", "list"]).ok();
@@ -96,7 +96,7 @@ fn it_mails_at_300_megabytes() {
 }
 
 #[test]
-fn critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_percent() {
+fn a_low_hit_rate_a_large_cache_and_many_errors_are_critical() {
     for (hits, misses, errors, issue) in [
         (49, 51, 0, Some("Low cache hit rate: 49.0%")),
         (50, 50, 0, None),

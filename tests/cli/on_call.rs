@@ -27,7 +27,7 @@ fn alerting(world: &World) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn commands_in_alerts_use_the_configuration_of_the_runner_and_the_account_of_the_job() {
+fn commands_in_alerts_use_the_runner_configuration_and_the_job_account() {
     let world = World::small();
     let warm =
         "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\nprofiles = [\"prod\"]\n[warm]\nresources = [\"users\"]\n";
@@ -83,7 +83,7 @@ fn a_pattern_that_matches_nothing_is_not_reported_as_verified() {
 }
 
 #[test]
-fn with_a_damaged_state_database_no_check_passes_that_was_read_from_it() {
+fn with_a_damaged_state_database_no_check_that_reads_it_passes() {
     let world = World::small();
     world.run(["user", "list"]).ok();
     world.run(["cache", "health"]).ok();
@@ -121,7 +121,7 @@ fn with_a_damaged_cache_database_the_entries_are_unknown_and_not_0() {
 }
 
 #[test]
-fn a_daemon_starts_without_a_broken_job_file_and_keeps_the_last_good_version_of_one() {
+fn a_daemon_starts_without_a_broken_job_file_and_keeps_good_versions() {
     let world = World::small();
     let cleanup = "name = \"tidy\"\nkind = \"cleanup\"\nevery = \"1h\"\n";
     let jobs = world.write("jobs/10-tidy.toml", cleanup).parent().unwrap().display().to_string();

@@ -64,7 +64,7 @@ fn permission_sets_are_a_list_of_objects_and_one_is_an_object() {
 }
 
 #[test]
-fn a_search_without_a_hit_is_an_empty_list_and_a_name_without_an_owner_is_exit_5() {
+fn an_empty_search_is_an_empty_list_and_unknown_names_exit_5() {
     let world = World::small();
     for resource in ["user", "group", "permission-set"] {
         let found = world.run([resource, "find", "no-such-thing-anywhere", "--json"]).ok().silent();
@@ -110,7 +110,7 @@ fn a_file_of_answers_is_for_its_owner_alone_and_appears_whole() {
 }
 
 #[test]
-fn names_cannot_steer_a_terminal_or_a_spreadsheet_and_json_is_left_as_it_is() {
+fn names_cannot_control_a_terminal_or_spreadsheet_and_json_keeps_them() {
     let world = World::new();
     let list = world.run(["user", "list", "--json"]).ok().json();
     let named = |name: &str| list.as_array().unwrap().iter().find(|user| user["UserName"] == name).cloned().unwrap();
@@ -154,7 +154,7 @@ fn limit_sort_filter_and_columns_choose_without_asking_again() {
 }
 
 #[test]
-fn a_name_that_would_turn_the_order_of_letters_or_hide_in_them_is_seen_by_people_and_kept_for_programs() {
+fn invisible_and_reordering_characters_are_shown_to_users_and_kept_for_programs() {
     let world = World::small();
     let name = "Ops\u{202e}nimdA\u{200b}";
     let store = &world.run(["instance", "list", "--json"]).ok().json()[0]["IdentityStoreId"];
@@ -166,7 +166,7 @@ fn a_name_that_would_turn_the_order_of_letters_or_hide_in_them_is_seen_by_people
 }
 
 #[test]
-fn the_names_of_stdout_are_stdout_and_a_file_behind_it_is_added_to() {
+fn names_of_stdout_mean_stdout_and_a_file_behind_it_is_appended() {
     let world = World::small();
     let file = world.beside("all.txt");
     let text = || std::fs::read_to_string(&file).unwrap();

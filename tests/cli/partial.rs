@@ -63,7 +63,7 @@ fn active(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_runs_in_a_row() {
+fn a_job_that_loses_an_account_is_partial_and_alerts_once() {
     let mut world = world(&[("10-warm", WARM)]);
     let accounts = active(&world);
     world.faults(|faults| faults.access_denied_accounts = vec![accounts[1].clone()]);
@@ -130,7 +130,7 @@ fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_r
 }
 
 #[test]
-fn a_denied_permission_set_is_partial_too_and_one_partial_run_between_complete_ones_mails_nothing() {
+fn a_denied_permission_set_is_partial_and_one_partial_run_is_silent() {
     let mut world = world(&[("10-warm", WARM)]);
     for (offset, denied, code) in [("0s", true, 3), ("15m", false, 0), ("30m", true, 3), ("45m", false, 0)] {
         let rules = if denied { vec![awsideman::sandbox::Rule::nth(3, PAIRS)] } else { Vec::new() };
@@ -150,7 +150,7 @@ fn users(document: &Value) -> &Value {
 }
 
 #[test]
-fn a_warm_right_after_a_change_stores_once_it_has_settled_and_without_waiting_says_when_to_repeat() {
+fn a_warm_after_a_change_waits_for_settling_or_names_the_time() {
     let mut world = World::small();
     let name = user(&world);
     world.set("AWSIDEMAN_CACHE_SETTLE", "5m");
@@ -182,7 +182,7 @@ fn a_warm_right_after_a_change_stores_once_it_has_settled_and_without_waiting_sa
 }
 
 #[test]
-fn a_warm_waits_three_settles_for_a_change_that_does_not_end_and_the_job_is_then_partial() {
+fn a_warm_waits_three_settles_for_an_open_change_then_is_partial() {
     let mut world =
         world(&[("10-warm", "name = \"warm\"\nkind = \"warm\"\nevery = \"15m\"\n[warm]\nresources = [\"users\"]\n")]);
     world.set("AWSIDEMAN_CACHE_SETTLE", "300ms");
@@ -202,7 +202,7 @@ fn a_warm_waits_three_settles_for_a_change_that_does_not_end_and_the_job_is_then
 }
 
 #[test]
-fn where_nothing_can_be_kept_the_command_fails_with_10_and_the_job_is_skipped() {
+fn if_nothing_can_be_stored_commands_exit_10_and_jobs_skip() {
     let mut world = world(&[("10-warm", WARM)]);
     for (variable, value, reason) in [
         ("AWSIDEMAN_CACHE_BACKEND", "memory", "cache.backend is memory"),
@@ -225,7 +225,7 @@ fn where_nothing_can_be_kept_the_command_fails_with_10_and_the_job_is_skipped() 
 }
 
 #[test]
-fn a_diff_reports_the_real_change_when_the_list_was_lost_or_invalidated_meanwhile() {
+fn a_diff_reports_the_real_change_after_a_lost_or_invalidated_list() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_SETTLE", "0s").set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
     let accounts = active(&world);
@@ -262,7 +262,7 @@ fn a_diff_reports_the_real_change_when_the_list_was_lost_or_invalidated_meanwhil
 }
 
 #[test]
-fn a_digest_that_lost_a_list_is_partial_and_the_next_compares_with_the_last_that_had_it() {
+fn a_digest_that_lost_a_list_is_partial_and_no_baseline() {
     let warm = "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\n";
     let digest = "name = \"digest\"\nkind = \"digest\"\nevery = \"1h\"\n";
     let world = world(&[("10-warm", warm), ("20-digest", digest)]);
@@ -295,7 +295,7 @@ fn a_digest_that_lost_a_list_is_partial_and_the_next_compares_with_the_last_that
 }
 
 #[test]
-fn a_verification_that_could_not_compare_an_answer_is_partial_and_names_it() {
+fn a_verification_that_could_not_compare_is_partial_and_names_the_answer() {
     let verify = "name = \"verify\"\nkind = \"verify\"\nevery = \"1h\"\n[verify]\nbudget = 2000\n";
     let world = world(&[("10-verify", verify)]);
     world.run(["cache", "warm", "groups"]).ok();

@@ -258,7 +258,7 @@ fn the_documented_pipeline_works_and_its_later_jobs_make_no_call() {
 }
 
 #[test]
-fn steps_of_a_pipeline_that_outlasts_the_default_ttls_still_answer_from_the_cache() {
+fn pipeline_steps_that_outlast_default_ttls_still_answer_from_the_cache() {
     let mut world = pipeline_host(&Shape { users: 20, groups: 3, ..Shape::default() });
     world.run(["group", "create", "--name", "Developers", "--yes"]).ok();
     world.later("1h").shell(&format!("set -e\n{}", marked("pipeline"))).ok();
@@ -269,7 +269,7 @@ fn steps_of_a_pipeline_that_outlasts_the_default_ttls_still_answer_from_the_cach
 }
 
 #[test]
-fn pipelines_that_run_at_the_same_time_on_one_host_share_one_warm() {
+fn concurrent_pipelines_on_one_host_share_one_warm() {
     let world = pipeline_host(&Shape { users: 120, groups: 5, ..Shape::default() });
     world.run(["group", "create", "--name", "Developers", "--yes"]).ok();
     std::fs::remove_dir_all(world.cache_dir()).unwrap();

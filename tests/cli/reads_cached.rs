@@ -93,7 +93,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 #[test]
-fn names_are_resolved_through_the_cache_and_unknown_text_is_an_id_with_a_notice() {
+fn names_resolve_through_the_cache_and_unknown_text_is_an_id() {
     let world = World::small();
     let users = world.run(["user", "list", "--json"]).ok().json();
     let users: Vec<_> =
@@ -122,7 +122,7 @@ fn names_are_resolved_through_the_cache_and_unknown_text_is_an_id_with_a_notice(
 }
 
 #[test]
-fn what_is_no_key_or_operation_is_refused_with_the_nearest_right_one() {
+fn invalid_keys_and_operations_are_refused_with_the_nearest_valid_one() {
     let world = World::small();
     world.run(["user", "list"]).ok();
     for (words, near) in [

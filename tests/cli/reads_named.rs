@@ -69,7 +69,7 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn an_assignment_of_a_deleted_user_is_shown_with_its_id_for_people_and_null_in_json() {
+fn an_assignment_of_a_deleted_user_shows_its_id_and_json_null() {
     let (world, place) = world();
     let user = place.user(&world, "leaver");
     place.assign(&world, 0, "USER", &user);
@@ -117,7 +117,7 @@ fn the_assignments_of_a_user_say_how_many_more_come_through_groups() {
 }
 
 #[test]
-fn find_and_filter_do_not_care_how_a_letter_is_composed_and_get_suggests_near_names() {
+fn find_ignores_unicode_composition_and_get_suggests_similar_names() {
     let (world, place) = world();
     for name in ["zo\u{eb}", "Stra\u{df}e"] {
         place.user(&world, name);

@@ -7,7 +7,7 @@ use serde_json::Value;
 const BOUNDARY: &str = "GetPermissionsBoundaryForPermissionSet";
 
 #[test]
-fn a_permission_set_is_shown_without_the_parts_that_could_not_be_read() {
+fn a_permission_set_is_shown_without_its_unreadable_parts() {
     let mut world = World::small();
     world.set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
     let sets = world.run(["permission-set", "list", "--json"]).ok().json();
@@ -64,7 +64,7 @@ fn rows(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn off_a_terminal_a_long_walk_stops_at_its_limit_with_what_it_has_and_the_next_one_continues() {
+fn off_a_terminal_a_long_walk_stops_and_the_next_run_continues() {
     let whole = rows(&large().run(["assignment", "list", "--json", "--yes"]).ok().json());
     let mut world = large();
     world.set("AWSIDEMAN_ACCESS_MAX_CALLS", "25");
@@ -107,7 +107,7 @@ fn a_walk_of_more_than_200_calls_says_so_before() {
 }
 
 #[test]
-fn a_question_about_one_account_or_one_permission_set_does_not_read_them_all() {
+fn a_question_about_one_account_or_permission_set_reads_only_that() {
     let world = World::of(&Shape { users: 20, groups: 4, accounts: 4, permission_sets: 80, ..Shape::default() });
     let all = world.run(["permission-set", "list", "--json"]).ok().json();
     let everything = world.run(["assignment", "list", "--json", "--yes"]).ok().json();
@@ -149,7 +149,7 @@ fn a_plan_has_no_figure_that_was_not_counted() {
 }
 
 #[test]
-fn a_whole_listing_that_aws_denies_is_exit_4_with_the_policy_and_one_line_per_cause() {
+fn a_denied_listing_is_exit_4_with_the_policy_and_each_cause() {
     let mut world = large();
     world.set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
     let deny = |operations: &[&str]| {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn a_count_or_a_time_that_asks_for_nothing_is_refused_before_anything_is_read() {
+fn a_count_or_time_of_nothing_is_refused_before_any_read() {
     let world = World::small();
     for words in [
         "user list --limit 0",
@@ -79,7 +79,7 @@ fn millis(value: &Value) -> i64 {
 }
 
 #[test]
-fn the_policy_for_writes_has_what_the_management_account_needs_and_says_when_it_is_needed() {
+fn the_write_policy_has_what_the_management_account_needs() {
     let world = World::small();
     let policy = world.run(["doctor", "--iam-policy", "--writes"]).ok().stderr_has("management account");
     for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:DetachRolePolicy", "iam:GetSAMLProvider"] {

@@ -106,7 +106,7 @@ fn damage(path: &PathBuf, every: usize) -> usize {
 }
 
 #[test]
-fn what_is_sound_of_a_damaged_cache_is_in_the_new_one_and_nothing_else() {
+fn intact_entries_of_a_damaged_cache_are_in_the_new_one() {
     let world = lasting();
     let all = if soak() { 100_000 } else { 3_000 };
     store(&world, 0..all);
@@ -152,7 +152,7 @@ fn an_entry_that_is_taken_over_is_as_old_as_it_was() {
 }
 
 #[test]
-fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
+fn entries_covered_by_a_change_are_not_salvaged() {
     let world = lasting();
     store(&world, 0..10);
     let app = world.app();
@@ -186,7 +186,7 @@ fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
 }
 
 #[test]
-fn a_salvage_waits_for_those_who_store_meanwhile_longer_than_a_command_would() {
+fn a_salvage_waits_for_writers_longer_than_a_command_would() {
     let world = lasting();
     store(&world, 0..10);
     let options = Options { busy: Duration::from_millis(20), ..disk_options(&world) };

@@ -133,7 +133,7 @@ fn the_descriptors_that_the_manual_names_are_enough() {
 }
 
 #[test]
-fn where_files_may_not_grow_writes_fail_and_nothing_is_ended_by_a_signal() {
+fn under_a_file_size_limit_writes_fail_without_a_signal() {
     let bench = Bench::new();
     let limits: &[u32] = if soak() { &[0, 1, 2, 4, 8, 16, 31, 32, 33, 64, 128, 512, 4096] } else { &[0, 4, 64, 512] };
     for blocks in limits {

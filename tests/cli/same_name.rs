@@ -15,7 +15,7 @@ fn two(world: &World, words: [&str; 3]) -> (Value, Value) {
 }
 
 #[test]
-fn an_id_that_is_also_a_name_is_exit_2_and_both_are_named() {
+fn an_id_that_is_also_a_name_is_exit_2_with_both() {
     let world = World::small();
     let (alice, bob) = two(&world, ["user", "list", "--json"]);
     let (ops, dev) = two(&world, ["group", "list", "--json"]);
@@ -75,7 +75,7 @@ fn an_id_that_is_also_a_name_is_exit_2_and_both_are_named() {
 }
 
 #[test]
-fn a_name_in_the_form_of_an_id_that_no_object_has_is_a_name() {
+fn a_name_that_looks_like_an_unused_id_is_a_name() {
     let world = World::small();
     let id = "12345678-90ab-4def-8234-567890abcdef";
     world.run(["user", "create", "--username", id, "--first-name", "A", "--last-name", "B"]).ok();

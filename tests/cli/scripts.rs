@@ -10,7 +10,7 @@ fn script(world: &World, name: &str, words: &[&str]) -> Ran {
 }
 
 #[test]
-fn the_monitor_is_silent_and_ends_with_0_while_no_check_is_critical() {
+fn the_monitor_is_silent_and_exits_0_while_no_check_is_critical() {
     let mut world = World::small();
     let mailbox = world.mailbox();
     script(&world, "cache_monitor.sh", &[]).ok().silent();
@@ -84,7 +84,7 @@ fn recovery_works_on_a_cache_that_is_no_longer_a_database() {
 }
 
 #[test]
-fn the_emergency_switch_holds_for_every_process_says_how_to_undo_it_and_ends_by_itself() {
+fn the_emergency_switch_applies_to_every_process_and_ends_by_itself() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
     script(&world, "emergency_disable_cache.sh", &["2h", "wrong answers"])

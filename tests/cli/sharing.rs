@@ -85,7 +85,7 @@ fn as_user(world: &World, uid: u32, groups: &[u32], line: &str) -> Ran {
 }
 
 #[test]
-fn two_users_of_a_group_share_cache_and_switch_and_a_third_gets_live_answers_and_one_line() {
+fn two_users_of_a_group_share_the_cache_and_others_bypass_it() {
     let (mut world, cache, state) = shared_world();
     let (name, gid) = some_group();
     let init = ["cache", "init", "--shared", "--group", &name];
@@ -192,7 +192,7 @@ fn a_private_cache_becomes_a_group_s_and_private_again() {
 }
 
 #[test]
-fn a_readable_directory_is_tightened_with_one_line_and_one_of_others_is_not_used() {
+fn a_readable_directory_is_tightened_and_a_foreign_one_is_not_used() {
     let world = World::small();
     world.run(["user", "list"]).ok().silent();
     set_mode(&world.cache_dir(), 0o755);
@@ -251,7 +251,7 @@ fn no_symlink_is_followed_in_our_directories() {
 }
 
 #[test]
-fn a_directory_of_another_owner_or_mode_names_the_chown_or_chmod_to_type() {
+fn a_directory_with_wrong_owner_or_mode_names_the_fixing_command() {
     let mut world = World::small();
     let dir = world.beside("cache");
     std::fs::create_dir(&dir).unwrap();

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 const CROWD: usize = 50;
 
 #[test]
-fn fifty_processes_that_open_a_fresh_cache_at_once_walk_once_and_leave_it_sound() {
+fn fifty_processes_on_a_fresh_cache_walk_once_and_leave_it_intact() {
     let mut world = World::new();
     // Everybody missed once: that is no verdict about the cache.
     world.set("AWSIDEMAN_HEALTH_MIN_SAMPLES", "1000");

@@ -33,7 +33,7 @@ fn keys_swapped_by_the_environment_never_give_the_other_organization_s_answer() 
 }
 
 #[test]
-fn other_keys_at_the_same_endpoint_ask_which_instance_is_theirs_before_anything_is_answered() {
+fn other_keys_at_the_same_endpoint_ask_for_their_instance_first() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0);

@@ -69,7 +69,7 @@ fn status_answers_without_credentials_and_with_a_disabled_cache() {
 }
 
 #[test]
-fn details_show_for_each_resource_entries_bytes_hits_misses_by_reason_oldest_and_each_ttl_with_its_origin() {
+fn details_show_entries_bytes_hits_misses_and_ttls_of_each_resource() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_TTL_GROUP_LIST", "7m");
     for words in ["user list", "user list", "group list"] {
@@ -100,7 +100,7 @@ fn details_show_for_each_resource_entries_bytes_hits_misses_by_reason_oldest_and
 }
 
 #[test]
-fn recent_entries_stand_newest_use_first_with_key_age_time_left_bytes_and_source() {
+fn recent_entries_are_listed_newest_use_first_with_key_and_source() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
     world.later("1m");
@@ -150,7 +150,7 @@ fn no_cache_neither_reads_nor_fills() {
 }
 
 #[test]
-fn the_variable_disables_with_each_of_its_words_and_nonsense_disables_with_a_warning() {
+fn the_variable_disables_with_each_accepted_word_and_nonsense_warns() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
     for (value, disabled) in [
@@ -179,7 +179,7 @@ fn the_variable_disables_with_each_of_its_words_and_nonsense_disables_with_a_war
 // -- Stale data
 
 #[test]
-fn hit_rates_in_the_details_cover_the_window_and_all_time_and_show_how_many_lookups_they_rest_on() {
+fn detailed_hit_rates_cover_the_window_and_all_time_with_their_counts() {
     let world = World::small();
     world.looked_up(LookupOutcome::Hit, Resource::User, 3);
     world.looked_up(LookupOutcome::MissExpired, Resource::Group, 1);
@@ -190,7 +190,7 @@ fn hit_rates_in_the_details_cover_the_window_and_all_time_and_show_how_many_look
 }
 
 #[test]
-fn patterns_take_exactly_what_they_match_and_a_dry_run_counts_the_same() {
+fn patterns_remove_exactly_what_they_match_and_a_dry_run_agrees() {
     for (pattern, matches) in [
         ("user:*", (|key: &str| key.starts_with("user:")) as fn(&str) -> bool),
         ("group:*", |key| key.starts_with("group:")),
@@ -215,7 +215,7 @@ fn patterns_take_exactly_what_they_match_and_a_dry_run_counts_the_same() {
 }
 
 #[test]
-fn the_default_ttl_is_15_minutes_and_a_shorter_one_acts_at_once() {
+fn the_default_ttl_is_15_minutes_and_a_shorter_one_applies_immediately() {
     let mut world = World::small();
     world.run(["group", "list"]).ok();
     world.later("14m");
@@ -239,7 +239,7 @@ fn memory_details_show_what_entries_index_and_process_hold_and_the_limits() {
 }
 
 #[test]
-fn the_size_variable_is_the_limit_that_is_enforced_down_to_the_low_water_mark() {
+fn the_size_variable_is_enforced_down_to_the_low_water_mark() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_COMPRESSION", "false");
     for mb in ["200", "100"] {
@@ -301,7 +301,7 @@ fn the_times_to_live_are_those_of_the_guide() {
 }
 
 #[test]
-fn a_low_hit_rate_and_a_large_cache_are_warnings_before_they_are_critical() {
+fn a_low_hit_rate_and_a_large_cache_warn_before_critical() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_COMPRESSION", "false").set("AWSIDEMAN_HEALTH_SIZE_MB_WARN", "1.5");
     world.looked_up(LookupOutcome::Hit, Resource::User, 69);
@@ -315,7 +315,7 @@ fn a_low_hit_rate_and_a_large_cache_are_warnings_before_they_are_critical() {
 // -- Backend errors
 
 #[test]
-fn health_is_a_list_of_checks_with_a_level_each_and_an_exit_code() {
+fn health_is_a_list_of_checks_with_levels_and_an_exit_code() {
     let world = World::small();
     let health = world.run(["cache", "health", "--json"]).ok().json();
     assert_eq!((&health["healthy"], &health["issues"]), (&true.into(), &Value::Array(Vec::new())));
@@ -338,7 +338,7 @@ fn health_is_a_list_of_checks_with_a_level_each_and_an_exit_code() {
 }
 
 #[test]
-fn test_sets_gets_expires_and_deletes_with_timings_and_says_when_the_cache_is_disabled() {
+fn test_sets_gets_expires_and_deletes_and_reports_a_disabled_cache() {
     let mut world = World::small();
     let trial = world.run(["cache", "test", "--json"]).ok().json();
     let steps: Vec<&str> =
@@ -366,7 +366,7 @@ fn the_cache_is_for_its_owner_alone_whatever_the_umask() {
 }
 
 #[test]
-fn the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_refused_with_the_reason() {
+fn the_memory_backend_keeps_nothing_and_refuses_a_warm() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_BACKEND", "memory");
     for _ in 0..2 {
@@ -422,7 +422,7 @@ fn cleaning_and_limits_are_scheduled_hourly_unless_somebody_says_otherwise() {
 // -- Keys, breaker, warming
 
 #[test]
-fn a_key_is_the_same_for_the_same_parameters_and_another_for_others() {
+fn a_key_is_the_same_only_for_the_same_parameters() {
     let world = World::small();
     let key = |parameters: &[&str]| {
         let words = ["cache", "key", "user", "list", "all"].into_iter();
@@ -472,7 +472,7 @@ fn a_warm_fills_lists_and_describes_and_ends_with_its_words() {
 // -- Recovery
 
 #[test]
-fn recovery_prints_where_the_evidence_is_and_the_switch_when_it_ends_and_how_to_undo_it() {
+fn recovery_prints_the_evidence_and_how_to_undo_the_switch() {
     let world = World::small();
     world.run(["user", "list"]).ok();
     let recovered = world.run(["cache", "recover", "--no-salvage", "--json"]).ok().json();

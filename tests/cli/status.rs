@@ -42,7 +42,7 @@ fn is_complete(status: &Value) {
 }
 
 #[test]
-fn every_field_is_there_and_every_number_is_one_whatever_state_the_cache_is_in() {
+fn every_field_is_present_and_numeric_in_every_state_of_the_cache() {
     let mut world = World::small();
     let fresh = world.status();
     is_complete(&fresh);
@@ -123,7 +123,7 @@ fn asking_does_not_move_the_statistics() {
 }
 
 #[test]
-fn only_what_commands_look_up_counts_and_fresh_answers_asked_for_on_purpose_do_not() {
+fn only_lookups_of_commands_count_and_requested_refreshes_do_not() {
     let world = World::small();
     world.run(["cache", "warm", "users"]).ok();
     world.run(["user", "list", "--no-cache"]).ok();
@@ -178,7 +178,7 @@ fn the_sums_of_the_details_are_the_figures_of_the_summary() {
 }
 
 #[test]
-fn a_state_database_that_was_set_aside_is_named_where_its_changes_are_missing() {
+fn a_state_database_set_aside_is_named_where_changes_are_missing() {
     let world = World::small();
     world.run(["group", "create", "--name", "x", "--yes"]).ok();
     let state = world.state_dir();

@@ -51,7 +51,7 @@ fn not_of_ann(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn root_reads_with_the_home_of_a_user_and_leaves_no_file_there() {
+fn root_reads_with_a_user_home_and_leaves_no_file_there() {
     let Some(world) = world_of_ann() else { return };
     let foreign = "belongs to user 12001, not to user 0";
     world.run(["user", "list"]).ok().stdout_has("UserName").stderr_has(foreign);
@@ -89,7 +89,7 @@ fn a_change_by_root_is_known_to_the_cache_of_the_owner() {
 }
 
 #[test]
-fn a_change_by_a_user_who_cannot_write_the_cache_is_refused_before_aws() {
+fn a_change_without_write_access_to_the_cache_is_refused_before_aws() {
     let Some(mut world) = world_of_ann() else { return };
     as_user(&world, ANN, "awsideman user list").ok();
     world.set("XDG_CACHE_HOME", &world.home().join(".cache").display().to_string());
@@ -107,7 +107,7 @@ fn a_change_by_a_user_who_cannot_write_the_cache_is_refused_before_aws() {
 }
 
 #[test]
-fn a_service_with_a_dynamic_user_has_its_directories_behind_links_of_root() {
+fn a_service_with_a_dynamic_user_has_directories_behind_root_links() {
     let Some(mut world) = world_of_ann() else { return };
     for name in ["cache", "state"] {
         let (real, link) = (world.beside(&format!("private/{name}")), world.beside(name));

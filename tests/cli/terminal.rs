@@ -35,7 +35,7 @@ fn has(rows: &[String], job: &str, words: &[&str]) -> bool {
 }
 
 #[test]
-fn each_job_has_a_line_with_what_it_does_how_far_it_is_and_what_is_left_and_then_there_is_the_table() {
+fn each_job_has_a_progress_line_and_then_there_is_the_table() {
     let mut world = world();
     world.set("AWSIDEMAN_PACE_SSO_ADMIN_TPS", "20");
     let tty = Tty::start(&world, 100, "jobs run --parallel 2");
@@ -53,7 +53,7 @@ fn each_job_has_a_line_with_what_it_does_how_far_it_is_and_what_is_left_and_then
 }
 
 #[test]
-fn on_a_narrow_terminal_a_job_still_has_one_line_and_without_colors_there_are_none() {
+fn a_narrow_terminal_has_one_line_per_job_without_colors() {
     let mut world = world();
     world.set("NO_COLOR", "1");
     let tty = Tty::start(&world, 40, "jobs run --parallel 2");
@@ -81,7 +81,7 @@ fn a_terminal_that_cannot_redraw_gets_the_table_alone() {
 }
 
 #[test]
-fn ctrl_c_is_heard_and_said_and_the_table_tells_what_was_cancelled() {
+fn ctrl_c_is_acknowledged_and_the_table_lists_what_was_cancelled() {
     let world = world();
     let mut tty = Tty::start(&world, 100, "jobs run people");
     tty.shows(|rows| has(rows, "people", &["users 100"]));

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 #[test]
-fn with_vv_each_request_is_a_line_on_stderr_in_every_format_and_without_secrets() {
+fn with_vv_each_request_is_a_line_on_stderr_without_secrets() {
     let world = World::small();
     for format in ["table", "json", "jsonl", "yaml", "csv"] {
         world.faults(|faults| faults.throttle = vec![Rule::first(1, "ListUsers")]);
@@ -65,7 +65,7 @@ impl Drop for Waiting {
 }
 
 #[test]
-fn a_wait_of_two_seconds_is_a_line_that_names_what_is_waited_for() {
+fn a_wait_of_two_seconds_prints_what_is_awaited() {
     let world = World::small();
     world.run(["instance", "list"]).ok();
     world.faults(|faults| faults.hold = vec![Rule::of("ListUsers")]);

@@ -46,7 +46,7 @@ fn target<'a>(document: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn what_cannot_be_read_is_listed_the_rest_is_complete_and_nothing_incomplete_is_stored() {
+fn unreadable_targets_are_listed_and_nothing_incomplete_is_stored() {
     let mut world = World::new();
     world.set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
     let accounts = world.run(["account", "list", "--filter", "Status=ACTIVE", "--json"]).ok().json();
@@ -81,7 +81,7 @@ fn what_cannot_be_read_is_listed_the_rest_is_complete_and_nothing_incomplete_is_
 }
 
 #[test]
-fn a_warm_that_was_killed_is_gone_on_with_and_no_finished_target_is_walked_twice() {
+fn a_killed_warm_is_resumed_and_no_finished_target_walked_twice() {
     let world = wide();
     world.sandbox().hold(Rule { count: Some(1_000), ..Rule::nth(20, PAIRS) }).unwrap();
     let mut child = begin(&world, &["cache", "warm", "permission-sets", "assignments"]);
@@ -129,7 +129,7 @@ fn after_discovery_a_plan_is_what_the_warm_then_costs() {
 }
 
 #[test]
-fn a_cold_plan_costs_the_first_pages_and_one_call_in_a_hundred() {
+fn a_cold_plan_costs_few_calls() {
     let world = World::of(&Shape { users: 250, groups: 20, accounts: 60, permission_sets: 12, ..Shape::default() });
     let plan = world.run(["cache", "warm", "--plan", "--json"]).ok().json();
     let spent = world.calls().total;
@@ -202,7 +202,7 @@ fn warms_at_once_share_the_work_and_wait_for_each_other() {
 }
 
 #[test]
-fn a_long_walk_without_a_cache_says_what_it_takes_and_keeps_to_its_limit() {
+fn a_long_walk_without_a_cache_states_its_cost_and_limit() {
     let shape = Shape { users: 600, groups: 40, accounts: 100, permission_sets: 20, ..Shape::default() };
     let world = World::of(&shape);
     let asked = world.calls_of(|| {
@@ -224,7 +224,7 @@ fn a_long_walk_without_a_cache_says_what_it_takes_and_keeps_to_its_limit() {
 }
 
 #[test]
-fn principals_are_asked_where_that_is_cheaper_and_pairs_where_aws_does_not_allow_it() {
+fn principals_or_pairs_are_asked_whichever_is_cheaper_and_allowed() {
     let world = dense();
     let done = world.run(["cache", "warm", "assignments", "--json"]).ok().json();
     assert!(calls(&world, PRINCIPALS) >= 40 && calls(&world, PAIRS) == 0, "{done}");

@@ -80,7 +80,7 @@ fn a_slow_reader_that_a_change_overtook_stores_nothing() {
 }
 
 #[test]
-fn a_reader_during_the_change_whose_fence_has_lapsed_is_undone_by_the_close() {
+fn a_read_past_the_fence_is_undone_by_the_close() {
     let (mut world, name) = world();
     held(&world, Rule::of(UPDATE_USER));
     let words = update(&name, "Changed");
@@ -128,7 +128,7 @@ fn a_writer_that_is_killed_before_aws_leaves_a_fence_that_lapses() {
 }
 
 #[test]
-fn a_writer_that_is_killed_after_aws_has_nobody_told_the_old_name() {
+fn after_a_writer_killed_past_aws_no_process_reads_the_old_name() {
     let (mut world, name) = world();
     held(&world, Rule::of(UPDATE_USER).after());
     let mut writer = begin(&world, update(&name, "Changed"));
@@ -141,7 +141,7 @@ fn a_writer_that_is_killed_after_aws_has_nobody_told_the_old_name() {
 }
 
 #[test]
-fn a_change_whose_answer_is_lost_is_told_to_the_cache_all_the_same() {
+fn a_change_whose_answer_is_lost_still_invalidates_the_cache() {
     let (mut world, name) = world();
     world.faults(|faults| faults.reset = vec![Rule::of(UPDATE_USER).after()]);
     world.run(update(&name, "Changed")).code(13);
@@ -154,7 +154,7 @@ fn a_change_whose_answer_is_lost_is_told_to_the_cache_all_the_same() {
 }
 
 #[test]
-fn a_clear_and_a_recovery_in_the_middle_of_a_change_lose_no_fence() {
+fn clear_and_recover_during_a_change_lose_no_fence() {
     for between in [&["cache", "clear", "--all"][..], &["cache", "recover"]] {
         let (mut world, name) = world();
         held(&world, Rule::of(UPDATE_USER).after());
@@ -173,7 +173,7 @@ fn a_clear_and_a_recovery_in_the_middle_of_a_change_lose_no_fence() {
 }
 
 #[test]
-fn a_walk_that_a_change_overtook_in_the_middle_is_not_stored_old() {
+fn a_walk_overtaken_by_a_change_is_not_stored() {
     let mut world = World::new();
     let users = world.run(["user", "list", "--json"]).ok().json();
     let name = users[0]["UserName"].as_str().unwrap().to_owned();
@@ -190,7 +190,7 @@ fn a_walk_that_a_change_overtook_in_the_middle_is_not_stored_old() {
 }
 
 #[test]
-fn a_name_that_was_not_there_is_there_at_once_when_it_comes() {
+fn a_new_name_is_found_as_soon_as_it_exists() {
     let (mut world, name) = world();
     world.run(["user", "get", "newcomer"]).code(5);
     assert_eq!(world.calls_of(|| world.run(["user", "get", "Newcomer"]).code(5)), 1);

@@ -31,7 +31,7 @@ fn everybody_sees_the_change(world: &mut World, name: &str) {
 }
 
 #[test]
-fn variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it() {
+fn variables_that_bypass_the_cache_still_invalidate_it() {
     for (variable, value) in [("AWSIDEMAN_CACHE_DISABLED", "true"), ("AWSIDEMAN_CACHE_BACKEND", "memory")] {
         let (mut world, name) = world();
         world.set(variable, value);
@@ -68,7 +68,7 @@ fn an_open_breaker_keeps_no_change_from_the_cache() {
 }
 
 #[test]
-fn a_cache_that_is_not_there_yet_is_told_before_anybody_fills_it() {
+fn a_cache_that_does_not_exist_yet_records_the_change_first() {
     let mut world = World::small();
     let users = world.run(["user", "list", "--json", "--no-cache"]).ok().json();
     let name = users[3]["UserName"].as_str().unwrap().to_owned();
@@ -79,7 +79,7 @@ fn a_cache_that_is_not_there_yet_is_told_before_anybody_fills_it() {
 }
 
 #[test]
-fn a_disk_without_room_retires_the_cache_rather_than_keep_what_is_no_longer_so() {
+fn a_full_disk_retires_the_cache_rather_than_keep_stale_entries() {
     let (mut world, name) = world();
     // No file may grow by a byte; what cannot be written is an error and no signal.
     let line = format!("trap '' XFSZ; ulimit -f 0; exec awsideman user update {name} --display-name Changed");
@@ -122,7 +122,7 @@ fn give_to_somebody(path: &Path) {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_ends_as_12_and_nobody_trusts_the_cache() {
+fn an_unwritable_directory_exits_12_and_no_process_trusts_the_cache() {
     let (mut world, name) = world();
     // The binary where anybody can read it, and the world in the hands of somebody who is not root.
     let root = world.beside("");

@@ -236,7 +236,7 @@ fn on_one_thread<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn no_change_leaves_a_stale_answer_for_another_process_or_for_one_with_a_memory() {
+fn no_change_leaves_a_stale_answer_on_disk_or_in_memory() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_SETTLE", "0");
     on_one_thread(async {
@@ -281,7 +281,7 @@ fn no_change_leaves_a_stale_answer_for_another_process_or_for_one_with_a_memory(
 }
 
 #[test]
-fn while_aws_lags_an_old_answer_may_come_from_aws_and_never_from_the_cache() {
+fn while_aws_lags_old_answers_never_come_from_the_cache() {
     let mut world = World::small();
     on_one_thread(async {
         let (writer, other) = (Process::of(&world, world.app()), Process::of(&world, world.app()));

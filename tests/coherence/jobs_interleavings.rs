@@ -233,7 +233,7 @@ fn lived(seed: u64) -> (u64, usize) {
 }
 
 #[test]
-fn whoever_dawdles_and_whoever_dies_no_job_runs_beside_itself_or_is_lost() {
+fn with_slow_and_dying_runners_no_job_overlaps_or_is_lost() {
     // Deaths and panics of works are part of it: their words would only be in the way.
     std::panic::set_hook(Box::new(|_| {}));
     let seeds = std::env::var("AWSIDEMAN_SOAK").map_or(12, |soak| match soak.parse() {

@@ -83,7 +83,7 @@ fn writer(world: &World, number: usize, seconds: u64) -> Child {
 }
 
 #[test]
-fn eight_processes_at_once_lose_nothing_that_was_acknowledged_and_meet_no_error() {
+fn eight_processes_lose_no_acknowledged_write_and_meet_no_error() {
     let world = World::small();
     let seconds = if soak() { 10 } else { 2 };
     let users = world.run(["user", "list", "--json"]).ok().stdout;

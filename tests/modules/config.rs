@@ -336,7 +336,7 @@ fn unknown_and_wrong_variables_are_named_all_at_once() {
 }
 
 #[test]
-fn a_named_file_must_exist_and_be_readable_and_the_other_layers_need_not() {
+fn a_named_file_must_exist_and_other_layers_need_not() {
     World::new().load();
     let mut world = World::new();
     world.sources.explicit = Some("missing.toml".into());

@@ -88,7 +88,7 @@ impl Worker for Duty {
 }
 
 #[tokio::test]
-async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger() {
+async fn no_job_overlaps_itself_and_a_stopped_run_is_in_the_ledger() {
     let root = tempfile::tempdir().unwrap();
     let (database, _) = Database::open(&root.path().join("state"), Access::Owner, MINUTE, 0).unwrap();
     let ledger = Ledger::new(Arc::new(Mutex::new(database)));

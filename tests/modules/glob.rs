@@ -82,7 +82,7 @@ fn keys(store: &dyn Store) -> Vec<(String, String)> {
 
 /// The disk narrows a glob to a range of keys first; what it deletes must be what the plain glob covers.
 #[test]
-fn a_deletion_by_pattern_takes_what_the_plain_glob_covers_on_both_backends() {
+fn a_deletion_by_pattern_matches_the_plain_glob_on_both_backends() {
     let root = tempfile::tempdir().unwrap();
     let options = Options { dir: root.path().join("cache"), access: Access::Owner, busy: Duration::from_secs(5) };
     let disk = Disk::open(&options).unwrap();

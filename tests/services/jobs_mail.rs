@@ -211,7 +211,7 @@ fn slow(latency: Duration) -> (Desk, Running) {
 }
 
 #[test]
-fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none() {
+fn firing_and_resolved_are_two_mails_and_commands_between_send_none() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
@@ -245,7 +245,7 @@ fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none(
 }
 
 #[test]
-fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due() {
+fn an_undelivered_mail_is_reported_and_sent_once_by_a_later_run() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let port = Server::smtp(&python, desk.root.path(), "starttls", 0).port;
@@ -298,7 +298,7 @@ fn the_daemon_sends_one_mail_however_many_runs_find_the_same() {
 }
 
 #[test]
-fn the_alert_of_a_job_that_is_switched_off_does_not_stand_for_ever() {
+fn the_alert_of_a_disabled_job_is_resolved() {
     for (what, with) in [("alert = \"on-change\"", "alert = \"never\""), ("enabled = true", "enabled = false")] {
         let warm = warm("alert = \"on-change\"\nenabled = true");
         let mut desk = Desk::new(&[("10-warm.toml", &warm)]);
@@ -317,7 +317,7 @@ fn the_alert_of_a_job_that_is_switched_off_does_not_stand_for_ever() {
 }
 
 #[test]
-fn the_daemon_keeps_the_last_good_jobs_ends_with_0_and_shares_the_ledger_with_cron() {
+fn the_daemon_keeps_the_last_good_jobs_and_shares_the_ledger() {
     let desk = Desk::new(&[("10-clean.toml", CLEANUP)]);
     let mut daemon = desk.begin("jobs daemon");
     let mut lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -342,7 +342,7 @@ fn the_daemon_keeps_the_last_good_jobs_ends_with_0_and_shares_the_ledger_with_cr
 }
 
 #[test]
-fn a_due_run_says_nothing_while_all_is_well_and_is_due_again_when_its_interval_is_over() {
+fn a_healthy_due_run_is_silent_and_due_again_after_its_interval() {
     let mut desk = Desk::new(&[("10-clean.toml", CLEANUP), ("50-health.toml", HEALTH)]);
     for _ in 0..3 {
         desk.run("jobs run").says_nothing();
@@ -368,7 +368,7 @@ fn due_runs_at_once_run_each_job_once() {
 }
 
 #[test]
-fn two_whole_rounds_at_once_both_end_well_and_no_job_runs_beside_itself() {
+fn two_whole_rounds_at_once_succeed_and_no_job_overlaps_itself() {
     let (desk, _organization) = slow(Duration::from_millis(300));
     std::fs::write(desk.path("jobs/20-clean.toml"), CLEANUP).unwrap();
     let begun = [desk.begin("jobs run --all --json"), desk.begin("jobs run --all --json")];
@@ -390,7 +390,7 @@ fn two_whole_rounds_at_once_both_end_well_and_no_job_runs_beside_itself() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_recorded_by_the_next_and_makes_room_for_it() {
+fn a_killed_run_is_recorded_by_the_next_one() {
     let (mut desk, _organization) = slow(Duration::from_secs(5));
     let killed = desk.begin("jobs run");
     while desk.run("jobs list --json").json()["jobs"][0]["running"].is_null() {}
@@ -408,7 +408,7 @@ fn a_run_that_was_killed_is_recorded_by_the_next_and_makes_room_for_it() {
 }
 
 #[test]
-fn of_two_profiles_the_one_that_does_not_exist_fails_and_the_other_runs() {
+fn of_two_profiles_the_missing_one_fails_and_the_other_runs() {
     let mut desk = Desk::new(&[("10-warm.toml", &warm("profiles = [\"a\", \"b\"]"))]);
     let organization = organization(Duration::ZERO);
     let profile = format!(
@@ -429,7 +429,7 @@ fn of_two_profiles_the_one_that_does_not_exist_fails_and_the_other_runs() {
 }
 
 #[test]
-fn a_folder_without_jobs_is_said_and_a_job_whose_file_is_gone_keeps_its_past() {
+fn an_empty_jobs_folder_is_reported_and_removed_jobs_keep_their_history() {
     let desk = Desk::new(&[("10-clean.toml", CLEANUP)]);
     desk.run("jobs run").says_nothing();
     std::fs::remove_file(desk.path("jobs/10-clean.toml")).unwrap();

@@ -153,7 +153,7 @@ fn crossed_unchanged_over_is_exactly_two_mails_received() {
 }
 
 #[test]
-fn a_server_that_is_down_is_said_and_a_later_run_sends_the_same_mail() {
+fn a_server_that_is_down_is_reported_and_a_later_run_delivers() {
     let Some(python) = python() else { return };
     let mut desk = Desk::new();
     drop(desk.serve(&python, "starttls"));

@@ -184,7 +184,7 @@ fn used(times: &[u64], rate: f64) -> f64 {
 }
 
 #[test]
-fn four_processes_that_warm_at_once_use_all_of_the_quota_and_never_pass_it() {
+fn four_concurrent_warms_use_the_quota_and_never_exceed_it() {
     let (rate, groups, accounts) = if is_soak() { (20.0, 600, 30) } else { (200.0, 120, 10) };
     let shape = Shape { users: 60, groups, accounts, permission_sets: 4, ..Shape::default() };
     // A stall of the host makes calls arrive together: only the full count lets the sandbox refuse them.
@@ -211,7 +211,7 @@ fn four_processes_that_warm_at_once_use_all_of_the_quota_and_never_pass_it() {
 
 /// Whoever waited for a login has not come to his turn meanwhile: else all that came to it then would leave at once.
 #[test]
-fn a_login_is_fetched_once_and_before_the_first_call_has_its_turn() {
+fn a_login_is_fetched_once_and_before_the_first_slot() {
     let mut host = Host::new(Shape { users: 20, groups: 5, ..Shape::default() }, 20.0, 0.0);
     let logins = host.log_in_slowly();
     all_succeed(host.warm(2, "memberships"));
@@ -250,7 +250,7 @@ fn a_person_hardly_waits_while_others_warm() {
 }
 
 #[test]
-fn where_aws_allows_half_of_what_we_think_all_slow_down_and_finish() {
+fn where_aws_allows_half_all_processes_slow_down_and_finish() {
     let host = Host::new(Shape { users: 20, accounts: 15, permission_sets: 4, ..Shape::default() }, 40.0, 0.0);
     let rates = Rates { sso_admin: Some(20.0), ..Rates::default() };
     host.sandbox.set_faults(Faults { tps: rates, ..Faults::default() }).unwrap();

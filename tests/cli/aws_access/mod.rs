@@ -158,7 +158,7 @@ fn rows_of_the_table() -> BTreeSet<u32> {
 }
 
 #[test]
-fn the_account_the_region_and_the_endpoint_are_those_of_the_aws_cli() {
+fn account_region_and_endpoint_match_the_aws_cli() {
     let cases = all();
     let fixtures: Vec<Fixture> = cases.iter().map(Fixture::of).collect();
     let outputs = run_all(&cases, &fixtures);
@@ -254,7 +254,7 @@ fn certificates_of_authorities_come_from_the_setting_that_the_aws_cli_takes() {
 }
 
 #[test]
-fn info_and_doctor_name_the_source_of_the_credentials_and_one_notice_names_the_keys_that_are_not_used() {
+fn info_and_doctor_name_the_credential_source_and_unused_keys() {
     let keys = all().into_iter().find(|case| case.name == "a flag wins over keys").unwrap();
     let fixture = Fixture::of(&keys);
     let run = |words: &[&str]| {

@@ -26,7 +26,7 @@ fn entry(key: &str, size: u64, lengths: &str) -> String {
 }
 
 #[test]
-fn an_archive_that_is_none_or_never_ends_is_refused_at_its_first_fault() {
+fn an_invalid_or_endless_archive_is_refused_at_its_first_fault() {
     let home = Home::new();
     let first = manifest(&home);
     let with = |rest: &str| format!("{first}{rest}").into_bytes();

@@ -50,7 +50,7 @@ fn is_running(file: &Path) -> bool {
 }
 
 #[test]
-fn a_hostile_credential_process_ends_a_command_in_time_and_memory_and_no_secret_is_shown() {
+fn a_hostile_credential_process_is_bounded_and_no_secret_is_shown() {
     let keys = r#""AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "s3cret", "SessionToken": "t0ken""#;
     let document = |head: &str| format!("echo '{{{head} {keys}}}'");
     let unusable = "credential_process of profile `tool`: its output cannot be used: ";

@@ -7,7 +7,7 @@ use crate::world::World;
 const LONG: &str = "printf('%.*c', 150000000, 'x')";
 
 #[test]
-fn a_text_of_150_mb_in_the_ledger_is_not_read_and_its_space_is_given_back() {
+fn a_150_mb_ledger_text_is_dropped_and_its_space_freed() {
     let world = World::small();
     world.run(["jobs", "run", "cleanup"]).ok();
     let change = |sql: &str| {

@@ -154,7 +154,7 @@ impl Figures {
 }
 
 #[test]
-fn a_hostile_aws_ends_a_listing_in_time_and_memory_and_nothing_incomplete_is_stored() {
+fn a_hostile_aws_is_bounded_and_nothing_incomplete_is_stored() {
     let (mut modes, figures) = (modes::all(), Figures::default());
     assert!(modes.len() >= 100, "{} modes", modes.len());
     // A build for debugging takes long to show 30 MiB of names.

@@ -261,11 +261,11 @@ fn count() -> usize {
 }
 
 #[test]
-fn what_is_damaged_crashes_nobody_shows_nothing_wrong_and_is_recovered_first_half() {
+fn corrupt_files_crash_nothing_show_nothing_wrong_and_recover_first_half() {
     damaged(0..count() / 2);
 }
 
 #[test]
-fn what_is_damaged_crashes_nobody_shows_nothing_wrong_and_is_recovered_second_half() {
+fn corrupt_files_crash_nothing_show_nothing_wrong_and_recover_second_half() {
     damaged(count() / 2..count());
 }

@@ -71,7 +71,7 @@ fn display(list: &Ran, name: &str) -> String {
 }
 
 #[test]
-fn turn_and_turn_about_each_answers_from_what_it_keeps_and_says_nothing() {
+fn two_versions_in_turn_answer_from_their_own_cache_silently() {
     let world = world();
     for round in ["warming", "another turn"] {
         both_answer_from_the_cache(&world, round);
@@ -87,7 +87,7 @@ fn turn_and_turn_about_each_answers_from_what_it_keeps_and_says_nothing() {
 
 /// Byte for byte, and when it has not been used for days.
 #[test]
-fn what_the_other_keeps_is_left_as_it_is_by_whatever_drops_nothing() {
+fn commands_that_drop_nothing_leave_the_other_version_as_it_is() {
     for (version, other) in BOTH {
         let mut world = world();
         let theirs = other.database(&world);
@@ -117,7 +117,7 @@ fn what_the_other_keeps_is_left_as_it_is_by_whatever_drops_nothing() {
 
 /// With a fence that stands, AWS may still show what was before: nothing is kept by either.
 #[test]
-fn after_a_change_by_either_neither_answers_from_before_it_nor_keeps_what_aws_still_shows() {
+fn after_a_change_by_either_version_neither_serves_older_data() {
     for (writer, reader) in BOTH {
         let mut world = world();
         let name = somebody(&world);
@@ -150,7 +150,7 @@ fn after_a_change_by_either_neither_answers_from_before_it_nor_keeps_what_aws_st
 
 /// AWS makes the change whose writer is gone. Nobody will ever say that it has ended.
 #[test]
-fn the_fence_of_a_writer_that_was_killed_stands_before_the_other_version_too() {
+fn the_fence_of_a_killed_writer_holds_for_the_other_version() {
     for (writer, reader) in BOTH {
         let mut world = world();
         let name = somebody(&world);
@@ -202,7 +202,7 @@ fn a_clear_by_either_leaves_the_other_nothing_and_deletes_no_database() {
 }
 
 #[test]
-fn what_either_switches_off_is_off_for_both_and_on_again_for_both() {
+fn disabling_and_enabling_apply_to_both_versions() {
     let world = world();
     for (version, other) in BOTH {
         version.run(&world, "cache disable --for 1h").ok();
@@ -216,7 +216,7 @@ fn what_either_switches_off_is_off_for_both_and_on_again_for_both() {
 
 /// However it came about.
 #[test]
-fn entries_of_another_form_in_our_own_database_are_misses_without_an_error() {
+fn entries_of_another_format_in_our_database_are_misses_without_an_error() {
     let world = World::small();
     let users = world.run(["user", "list", "--json"]).ok().stdout;
     let raise = format!("UPDATE e SET schema={}", SCHEMA + 1);

@@ -35,7 +35,7 @@ fn ended(words: &str, child: Child) -> Ran {
 }
 
 #[test]
-fn whatever_one_does_to_the_cache_the_other_goes_on_reading_the_truth() {
+fn whatever_one_version_does_the_other_keeps_reading_the_truth() {
     let (world, list) = world("1h");
     let (over, reads) = (AtomicBool::new(false), AtomicU64::new(0));
     let read = |version: Version| {
@@ -91,7 +91,7 @@ fn whatever_one_does_to_the_cache_the_other_goes_on_reading_the_truth() {
 }
 
 #[test]
-fn a_daemon_of_one_version_serves_beside_the_other_and_is_told_of_its_changes() {
+fn a_daemon_of_one_version_learns_of_changes_by_the_other() {
     for (daemons, other) in BOTH {
         let (world, list) = world("1s");
         let daemon = Daemon::start(daemons.command(&world, "jobs daemon"));
@@ -154,7 +154,7 @@ fn of_two_runners_of_different_versions_one_runs_a_job() {
 }
 
 #[test]
-fn one_that_is_killed_in_the_middle_of_a_warm_leaves_the_other_as_it_was() {
+fn a_warm_killed_halfway_leaves_the_other_version_unchanged() {
     for (version, other) in BOTH {
         let (world, list) = world("1h");
         version.run(&world, "cache clear").ok();

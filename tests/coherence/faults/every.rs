@@ -192,7 +192,7 @@ const DEAD: [(&str, Calls); 2] = [
 ];
 
 #[test]
-fn a_disk_that_is_dead_from_the_nth_call_on_fails_no_answer_and_hides_no_change() {
+fn a_disk_dead_from_any_call_on_fails_no_answer() {
     let (mut stage, shim) = (Stage::new(), Shim::build());
     let (mut tried, mut untold) = (0_u32, 0_u32);
     let reads_and_changes = |command: &&Command| matches!(command.promise, Promise::Answer | Promise::Change);

@@ -80,7 +80,7 @@ fn on_a_full_disk_limits_free_room() {
 }
 
 #[test]
-fn on_a_full_disk_the_state_is_read_and_the_switch_is_set() {
+fn on_a_full_disk_state_is_read_and_the_switch_set() {
     let (stage, shim) = (Stage::new(), Shim::build());
     for words in ["jobs run cleanup", "jobs run health"] {
         stage.world.run(words.split(' '));

@@ -315,37 +315,37 @@ fn answers_under(guard: Guard) {
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_writes_to_the_cache_stops_no_command() {
+fn a_process_stopped_while_writing_the_cache_blocks_no_command() {
     answers_under(Guard::Cache);
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_makes_a_generation_stops_no_command() {
+fn a_process_stopped_while_creating_a_generation_blocks_no_command() {
     answers_under(Guard::Generations);
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_writes_to_the_state_stops_no_command() {
+fn a_process_stopped_while_writing_state_blocks_no_command() {
     answers_under(Guard::State);
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_replaces_a_damaged_state_stops_no_command() {
+fn a_process_stopped_while_replacing_a_damaged_state_blocks_no_command() {
     answers_under(Guard::StateRenewal);
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_updates_the_rate_limits_stops_no_command() {
+fn a_process_stopped_while_updating_rate_limits_blocks_no_command() {
     answers_under(Guard::Pace);
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_creates_a_database_stops_no_command() {
+fn a_process_stopped_while_creating_a_database_blocks_no_command() {
     answers_under(Guard::Schema);
 }
 
 #[test]
-fn a_process_that_is_stopped_while_it_changes_the_switch_stops_no_command() {
+fn a_process_stopped_while_changing_the_switch_blocks_no_command() {
     answers_under(Guard::Switch);
 }
 
@@ -356,7 +356,7 @@ fn a_process_that_is_stopped_while_it_counts_lookups_stops_no_command() {
 }
 
 #[test]
-fn a_process_that_is_stopped_in_a_job_or_while_it_sends_stops_no_command() {
+fn a_process_stopped_in_a_job_or_sending_blocks_no_command() {
     answers_under(Guard::Job);
     answers_under(Guard::Outbox);
 }
@@ -373,7 +373,7 @@ fn stopped_flight(world: &World) -> Stopped {
 }
 
 #[test]
-fn a_fetch_of_a_stopped_process_is_not_waited_for_by_a_read_or_a_warm() {
+fn no_read_or_warm_waits_for_the_fetch_of_a_stopped_process() {
     for words in ["user list", "cache warm users groups", "jobs run warm"] {
         let world = world();
         world.run(["cache", "clear", "--all"]).ok();
@@ -493,7 +493,7 @@ fn keeps_its_fence(stopped: impl FnOnce(&World) -> Stopped) {
 }
 
 #[test]
-fn a_change_that_could_record_no_fence_leaves_one_for_the_next_generation() {
+fn a_change_without_a_recorded_fence_leaves_one_for_the_next_generation() {
     let case = CASES.iter().find(|case| case.guard == Guard::Generations).unwrap();
     keeps_its_fence(|world| match hold(world, case) {
         Holder::Product(stopped) => stopped,
@@ -502,7 +502,7 @@ fn a_change_that_could_record_no_fence_leaves_one_for_the_next_generation() {
 }
 
 #[test]
-fn a_change_that_a_recovery_could_not_know_of_leaves_its_fence_in_the_new_generation() {
+fn a_change_unknown_to_a_recovery_leaves_its_fence_there() {
     keeps_its_fence(|world| {
         let mut command = world.command(["cache", "recover"]);
         // The first write names the holder of `creation.lock`; the second is of the new database, after the old one was read.

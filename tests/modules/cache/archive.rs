@@ -62,7 +62,7 @@ fn get(bench: &Bench, space: &str, key: &Key) -> Option<(Provenance, Vec<u8>)> {
 }
 
 #[test]
-fn an_archive_brings_back_every_entry_as_it_was_with_its_space_and_its_times() {
+fn an_archive_restores_every_entry_with_its_namespace_and_times() {
     let bench = filled();
     bench.clock.advance(4 * MINUTE);
     let other = empty_beside(&bench);
@@ -79,7 +79,7 @@ fn an_archive_brings_back_every_entry_as_it_was_with_its_space_and_its_times() {
 }
 
 #[test]
-fn what_has_expired_is_neither_exported_nor_imported_whatever_the_time_to_live_was() {
+fn expired_entries_are_neither_exported_nor_imported() {
     let bench = filled();
     let archive = export(&bench);
     bench.clock.advance(10 * MINUTE);
@@ -213,7 +213,7 @@ fn a_damaged_archive_stores_nothing() {
 }
 
 #[test]
-fn what_is_of_this_host_alone_and_what_is_damaged_goes_into_no_archive() {
+fn host_local_and_damaged_entries_go_into_no_archive() {
     let bench = filled();
     put(&bench, "@instances", "1", b"{}");
     bench.database().execute("UPDATE e SET source = 'forged' WHERE key = 'user:describe:2'", ()).unwrap();
@@ -225,7 +225,7 @@ fn what_is_of_this_host_alone_and_what_is_damaged_goes_into_no_archive() {
 }
 
 #[test]
-fn many_entries_are_stored_at_once_each_for_its_own_time_and_none_for_longer_than_is_configured() {
+fn many_entries_are_stored_each_with_its_configured_ttl() {
     let bench = bench(std::sync::Arc::new(awsideman::store::Memory::new(0, 0)), None);
     let one = |id: &str, ttl: Option<Duration>| Put { key: user(id), payload: id.into(), source: "a user", ttl };
     let puts =

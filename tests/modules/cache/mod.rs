@@ -177,7 +177,7 @@ fn nothing_is_stored_while_a_write_is_under_way() {
 }
 
 #[test]
-fn ttls_shorten_at_once_and_a_clock_that_went_back_is_not_believed() {
+fn ttls_shorten_immediately_and_a_clock_set_back_is_not_trusted() {
     for bench in both() {
         assert!(bench.put(b"[]"));
         let shorter = Cache::new(bench.store.clone(), bench.clock.clone(), settings(60));

@@ -48,7 +48,7 @@ async fn a_list_answers_for_each_of_its_things() {
 }
 
 #[tokio::test]
-async fn arns_are_taken_as_they_are_and_an_id_is_looked_up_as_a_name_once() {
+async fn arns_are_taken_as_given_and_ids_are_looked_up_once() {
     let (host, script) = (Host::new(), Arc::new(Script::new(1)));
     let gateway = host.gateway(&script);
     let (user, group) = (id(1, 0), id(2, 0));

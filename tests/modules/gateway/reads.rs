@@ -185,7 +185,7 @@ async fn a_fetch_that_a_removal_overtakes_is_shown_and_not_stored() {
 }
 
 #[tokio::test]
-async fn a_walk_that_breaks_off_is_an_error_and_nothing_whole_is_stored() {
+async fn a_walk_that_breaks_off_is_an_error_and_stores_nothing_whole() {
     for error in [denied, unreachable] {
         let (host, script) = (Host::new(), Arc::new(Script::new(300)));
         script.rule(move |words| (words == "Users 3").then(error));

@@ -83,7 +83,7 @@ async fn list(gateway: &Gateway, request: Request) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws() {
+async fn after_a_full_warm_commands_make_no_call_and_agree_with_aws() {
     let site = site(Shape::default());
     let (_root, host) = on_disk();
     let plan = WarmPlan::new(&WarmTarget::ALL, Renew::All);

@@ -44,7 +44,7 @@ async fn warmed(users: usize) -> (Host, Arc<Script>, Gateway) {
 }
 
 #[tokio::test]
-async fn what_was_stored_as_aws_gave_it_is_right_whichever_call_brought_it_and_in_whatever_order() {
+async fn answers_stored_as_aws_gave_them_verify_in_any_order() {
     let (host, script, gateway) = warmed(3).await;
     for request in [Request::UserByName("user1".into()), Request::GroupByName("Staff".into())] {
         value(&gateway, &request, CachePolicy::default()).await.unwrap();
@@ -133,7 +133,7 @@ async fn without_the_right_to_fill_a_wrong_entry_is_only_removed() {
 }
 
 #[tokio::test]
-async fn what_a_change_takes_away_meanwhile_is_not_called_wrong_and_not_brought_back() {
+async fn entries_removed_by_a_change_meanwhile_are_neither_wrong_nor_restored() {
     let (host, script, gateway) = warmed(3).await;
     let store = host.store.clone();
     script.users.lock().unwrap()[1]["UserName"] = json!("renamed");
@@ -149,7 +149,7 @@ async fn what_a_change_takes_away_meanwhile_is_not_called_wrong_and_not_brought_
 }
 
 #[tokio::test]
-async fn an_entry_that_was_renewed_after_aws_was_asked_is_not_judged_by_the_older_answer() {
+async fn an_entry_renewed_during_verification_is_not_judged_by_older_answers() {
     let (host, script, gateway) = warmed(3).await;
     let request = Request::User(id(1, 1));
     let space = gateway.remembered().unwrap().text();
@@ -169,7 +169,7 @@ async fn an_entry_that_was_renewed_after_aws_was_asked_is_not_judged_by_the_olde
 }
 
 #[tokio::test]
-async fn one_that_aws_cannot_be_asked_about_is_named_and_the_rest_is_compared() {
+async fn an_entry_that_aws_cannot_confirm_is_named_and_others_are_compared() {
     let (_host, script, gateway) = warmed(3).await;
     let user = id(1, 1);
     let refused = user.clone();

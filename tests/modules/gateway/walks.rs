@@ -181,7 +181,7 @@ async fn a_warm_leaves_alone_what_stays_fresh_and_renews_what_would_not() {
 }
 
 #[tokio::test]
-async fn what_is_suspended_or_explicitly_denied_is_skipped_with_the_reason_and_all_else_is_lost() {
+async fn suspended_and_denied_accounts_are_skipped_with_reason_and_others_are_lost() {
     let targets = [WarmTarget::Accounts, WarmTarget::PermissionSets, WarmTarget::Assignments];
     for (suspended, detail, reason) in [
         (true, "not authorized", Some("account 111111111111 is suspended")),

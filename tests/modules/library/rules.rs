@@ -38,7 +38,7 @@ pub(crate) fn while_it_is_locked(place: &Place, work: impl FnOnce()) {
 }
 
 #[test]
-fn a_value_of_any_shape_comes_back_as_it_was_and_as_nothing_else() {
+fn a_value_of_any_shape_round_trips_and_is_not_confused() {
     let cache = Place::new().handle();
     cache.set("list", &["a", "b"]).unwrap();
     cache.set("nothing", &Value::Null).unwrap();
@@ -54,7 +54,7 @@ fn a_value_of_any_shape_comes_back_as_it_was_and_as_nothing_else() {
 }
 
 #[test]
-fn what_cannot_be_a_key_or_a_word_is_refused_with_what_would_be() {
+fn invalid_keys_and_words_are_refused_with_the_valid_ones() {
     let cache = Place::new().handle();
     for key in ["", "a b", "user:*"] {
         assert!(matches!(cache.set(key, &1), Err(LibraryError::Key(_))), "{key:?}");
@@ -70,7 +70,7 @@ fn what_cannot_be_a_key_or_a_word_is_refused_with_what_would_be() {
 }
 
 #[test]
-fn a_time_that_the_program_named_holds_and_one_that_it_did_not_is_today_s() {
+fn a_ttl_named_by_the_program_holds_and_others_follow_configuration() {
     let mut place = Place::new();
     let cache = place.handle();
     cache
@@ -88,7 +88,7 @@ fn a_time_that_the_program_named_holds_and_one_that_it_did_not_is_today_s() {
 }
 
 #[test]
-fn what_was_configured_acts_on_every_clone_and_what_was_refused_on_none() {
+fn settings_apply_to_every_clone_and_refused_ones_to_none() {
     let cache = Place::new().handle();
     let clone = cache.clone();
     cache.configure_storage("memory", 2, "lru").unwrap();
@@ -101,7 +101,7 @@ fn what_was_configured_acts_on_every_clone_and_what_was_refused_on_none() {
 }
 
 #[test]
-fn a_disabled_cache_finds_and_stores_nothing_at_once_and_an_invalidation_goes_through() {
+fn a_disabled_cache_finds_and_stores_nothing_but_takes_invalidations() {
     let place = Place::new();
     let cache = place.handle();
     cache.set("user:describe:u-1", &1).unwrap();
@@ -133,7 +133,7 @@ fn a_command_that_invalidates_reaches_what_programs_keep_and_counts_it() {
 }
 
 #[test]
-fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
+fn values_of_programs_are_never_answers_of_aws_and_count_as_custom() {
     let place = Place::new();
     let cache = place.handle();
     cache.set("user:list:all", &json!([{"UserId": "made up"}])).unwrap();
@@ -153,9 +153,8 @@ fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
 }
 
 #[test]
-fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh() {
-    const THIS: &str =
-        "library::rules::a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh";
+fn a_program_reads_only_fresh_cached_answers_of_its_profile() {
+    const THIS: &str = "library::rules::a_program_reads_only_fresh_cached_answers_of_its_profile";
     if let Some(people) = task() {
         let cache = CacheManager::shared().unwrap();
         if let Some((what, key)) = people.split_once(' ') {
@@ -195,7 +194,7 @@ fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and
 }
 
 #[test]
-fn a_damaged_cache_is_a_miss_and_an_error_of_what_stores_until_it_is_recovered() {
+fn a_damaged_cache_misses_and_refuses_stores_until_it_is_recovered() {
     let place = Place::new();
     assert!(place.handle().set("k", &1).unwrap());
     damage(&place);
@@ -212,7 +211,7 @@ fn a_damaged_cache_is_a_miss_and_an_error_of_what_stores_until_it_is_recovered()
 }
 
 #[test]
-fn a_store_that_is_stuck_is_left_alone_by_every_process_until_a_trial_succeeds_and_is_still_read() {
+fn a_stuck_store_is_skipped_by_every_process_until_a_trial_succeeds() {
     let mut place = Place::new();
     place.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
     let cache = place.handle();
@@ -237,7 +236,7 @@ fn a_store_that_is_stuck_is_left_alone_by_every_process_until_a_trial_succeeds_a
 }
 
 #[test]
-fn a_cache_that_was_never_used_is_made_by_the_first_that_stores() {
+fn the_first_store_creates_a_cache_that_was_never_used() {
     let place = Place::new();
     let cache: CacheManager = place.handle();
     assert_eq!(cache.stats().total_entries, 0);
@@ -247,7 +246,7 @@ fn a_cache_that_was_never_used_is_made_by_the_first_that_stores() {
 }
 
 #[test]
-fn a_database_that_cannot_be_opened_opens_the_breaker_for_all_and_is_tried_again_after_its_time() {
+fn an_unopenable_database_opens_the_breaker_until_its_timeout() {
     let place = Place::new();
     let (cache, directory) = (place.handle(), place.home.path().join(".cache/awsideman"));
     cache.configure_circuit_breaker(3, Duration::from_secs(60)).unwrap();

@@ -126,7 +126,7 @@ fn state(breaker: &BreakerLayer<Faulty>) -> String {
 }
 
 #[test]
-fn failures_in_a_row_open_it_and_a_trial_after_the_timeout_closes_it() {
+fn consecutive_failures_open_the_breaker_and_a_trial_closes_it() {
     let (breaker, clock) = breaker(BreakerSnapshot::default());
     fails(&breaker, true);
     for _ in 0..2 {
@@ -293,7 +293,7 @@ fn full() -> (BreakerLayer<Faulty>, Arc<ManualClock>) {
 }
 
 #[test]
-fn stores_that_fail_are_left_alone_while_reads_go_on_until_a_trial_works() {
+fn failing_stores_are_skipped_while_reads_continue_until_a_trial_works() {
     let (breaker, clock) = full();
     let writes = BreakerSide {
         state: BreakerState::Open,
@@ -371,7 +371,7 @@ fn a_store_that_works_or_fails_says_nothing_of_reads() {
 }
 
 #[test]
-fn a_store_that_is_not_let_in_leaves_the_trial_of_reads_to_the_next() {
+fn a_store_that_is_refused_leaves_the_read_trial_to_others() {
     let open = |at| BreakerSide {
         state: BreakerState::Open,
         failure_count: 3,

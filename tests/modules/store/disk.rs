@@ -160,7 +160,7 @@ fn a_writer_that_does_not_let_go_does_not_stop_a_flip() {
 }
 
 #[test]
-fn a_flip_starts_empty_keeps_the_old_generation_and_is_noticed_by_open_stores() {
+fn a_flip_starts_empty_and_keeps_the_old_generation() {
     let (_root, dir) = fresh();
     let (ours, other) = (open(&dir), open(&dir));
     fill_all(&other, &[fill("s", "k")]);
@@ -344,7 +344,7 @@ fn damage_is_an_error_and_a_flip_is_the_remedy() {
 }
 
 #[test]
-fn a_file_cut_to_nothing_under_an_open_store_is_an_error_and_no_panic() {
+fn a_file_truncated_under_an_open_store_is_an_error_without_panic() {
     let (_root, dir) = fresh();
     let disk = open(&dir);
     fill_all(&disk, &[fill("s", "k")]);
@@ -370,7 +370,7 @@ fn an_empty_file_becomes_a_generation() {
 }
 
 #[test]
-fn a_link_of_ours_to_the_directory_is_followed_and_a_file_in_its_place_is_refused() {
+fn our_link_to_the_directory_is_followed_and_a_file_is_refused() {
     let (root, dir) = fresh();
     drop(open(&dir));
     let link = root.path().join("link");
@@ -412,7 +412,7 @@ fn large_removals_free_their_frames_and_the_file_shrinks() {
 }
 
 #[test]
-fn drafts_left_behind_are_freed_an_hour_later_and_cannot_be_published_then() {
+fn abandoned_drafts_are_freed_after_an_hour_and_cannot_be_published() {
     let (_root, dir) = fresh();
     let disk = open(&dir);
     let since = disk.sequence().unwrap();
@@ -447,7 +447,7 @@ fn a_reader_holds_nobody_back() {
 }
 
 #[test]
-fn what_a_sweep_took_is_remembered_with_the_reason_and_a_removal_is_not() {
+fn swept_entries_are_remembered_with_the_reason_and_removed_ones_are_not() {
     let (_root, dir) = fresh();
     let disk = open(&dir);
     assert_eq!(disk.evictions(at("s", "a")).unwrap(), []);

@@ -69,7 +69,7 @@ fn neither_keys_nor_answers_nor_records_can_be_read_in_the_directory() {
 }
 
 #[test]
-fn a_glob_removes_what_it_matches_and_is_recorded_as_what_can_be_told() {
+fn a_glob_removes_its_matches_and_is_recorded_without_names() {
     let root = tempfile::tempdir().unwrap();
     let layer = sealed(root.path(), &[1]);
     let fills = ["user:describe:abc1", "user:describe:abd2", "user:by_name:abc"].map(|key| named(key, "x"));
@@ -99,7 +99,7 @@ fn entries_under_another_key_are_a_miss_and_stay() {
 }
 
 #[test]
-fn what_is_in_clear_is_not_read_with_a_key_and_nothing_sealed_without_one() {
+fn plaintext_is_not_read_with_a_key_nor_encrypted_without_one() {
     let root = tempfile::tempdir().unwrap();
     let (clear, layer) = (over(root.path(), KeyState::Clear), sealed(root.path(), &[1]));
     let locked = over(root.path(), KeyState::Locked("it is lost".into()));
@@ -133,7 +133,7 @@ fn pairs(dir: &Path) -> Vec<(&'static str, Encrypted, Encrypted)> {
 }
 
 #[test]
-fn a_removal_reaches_an_entry_in_every_tongue_and_keeps_out_what_was_fetched_before_it() {
+fn a_removal_reaches_an_entry_under_every_key_id() {
     for select in
         [exact("s", "user:describe:a"), glob(Some("s"), "user:describe:[a]"), glob(None, "user:*"), Select::All]
     {
@@ -166,7 +166,7 @@ fn a_removal_reaches_an_entry_in_every_tongue_and_keeps_out_what_was_fetched_bef
 }
 
 #[test]
-fn whoever_comes_with_another_key_stores_nothing_that_a_change_of_before_could_have_kept_out() {
+fn a_store_under_another_key_keeps_nothing_an_earlier_change_excludes() {
     for index in 0..7 {
         let root = tempfile::tempdir().unwrap();
         let (what, newcomer, remover) = pairs(root.path()).swap_remove(index);
@@ -197,7 +197,7 @@ fn a_new_generation_remembers_that_not_everybody_was_told_everything() {
 }
 
 #[test]
-fn what_is_revised_under_a_new_key_goes_on_from_what_lay_under_the_old_one() {
+fn a_revision_under_a_new_key_continues_from_the_old_one() {
     let root = tempfile::tempdir().unwrap();
     let count = |layer: &Encrypted| {
         let more = &mut |there: Option<(&Meta, &mut dyn awsideman::store::Frames)>| {
@@ -218,7 +218,7 @@ fn what_is_revised_under_a_new_key_goes_on_from_what_lay_under_the_old_one() {
 }
 
 #[test]
-fn an_exchange_takes_everything_to_the_newest_key_and_wipes_what_was_in_clear() {
+fn a_rekey_moves_everything_to_the_newest_key_and_wipes_plaintext() {
     let root = tempfile::tempdir().unwrap();
     let clear = over(root.path(), KeyState::Clear);
     let fills: Vec<Fill> = (0..450).map(|i| named(&format!("user:describe:name-{i}"), &format!("value-{i}"))).collect();
@@ -289,7 +289,7 @@ fn an_exchange_that_is_ended_goes_on_where_it_was() {
 }
 
 #[test]
-fn rows_and_frames_that_changed_places_are_a_miss_and_never_another_answer() {
+fn swapped_rows_and_frames_are_a_miss_and_never_another_answer() {
     let root = tempfile::tempdir().unwrap();
     let layer = sealed(root.path(), &[1]);
     let path = layer.path().unwrap();
@@ -330,7 +330,7 @@ fn rounds(small: usize, soak: usize) -> usize {
 }
 
 #[test]
-fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key() {
+fn no_overtaken_answer_is_read_while_entries_move_between_keys() {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
     const KEYS: usize = 6;
     let root = tempfile::tempdir().unwrap();

@@ -187,8 +187,8 @@ fn with_not_a_byte_free_reads_work_and_a_sweep_frees_room() {
 }
 
 #[test]
-fn with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences() {
-    let name = "store::full::with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences";
+fn without_space_and_ballast_the_limits_drop_everything_but_fences() {
+    let name = "store::full::without_space_and_ballast_the_limits_drop_everything_but_fences";
     on_a_small_disk(name, |folder| with_nothing_to_give(folder, true));
 }
 
@@ -220,7 +220,7 @@ impl Drop for Ended<'_> {
 }
 
 #[test]
-fn readers_go_on_while_entries_are_evicted_and_a_slow_one_holds_nobody_up() {
+fn readers_continue_during_evictions_and_a_slow_one_blocks_none() {
     let root = tempfile::tempdir().unwrap();
     let (full, path) = a_full_cache(root.path());
     drop(full);

@@ -6,7 +6,7 @@ use awsideman::state::LookupOutcome;
 use serde_json::Value;
 
 #[test]
-fn a_webhook_gets_one_document_when_it_begins_and_one_when_it_is_over_and_its_url_is_never_shown() {
+fn a_webhook_gets_one_document_per_transition_and_its_url_stays_secret() {
     let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let server = Http::start();
     desk.configure("[alerts.webhook]\nenabled = true\n");
@@ -64,7 +64,7 @@ fn a_webhook_over_tls_needs_a_certificate_that_is_trusted() {
 }
 
 #[test]
-fn a_command_gets_the_document_once_for_each_message_and_again_after_it_failed() {
+fn a_command_gets_the_document_once_per_message_and_again_after_failure() {
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let log = desk.path("log").display().to_string();
     let script = desk.script(
@@ -111,7 +111,7 @@ fn a_command_that_hangs_is_ended_with_all_it_began() {
 }
 
 #[test]
-fn all_channels_get_the_same_message_and_one_that_is_down_holds_up_none() {
+fn all_notifiers_get_the_same_message_and_a_failing_one_blocks_none() {
     let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let script = desk.script("page-me", &format!("cat > '{}'", desk.path("paged").display()));
     desk.configure(&format!(
@@ -134,7 +134,7 @@ fn all_channels_get_the_same_message_and_one_that_is_down_holds_up_none() {
 }
 
 #[test]
-fn pings_tell_start_success_and_failure_in_order_and_never_change_how_a_job_ends() {
+fn pings_report_start_success_and_failure_and_change_no_outcome() {
     let mut desk = Desk::new(&[
         ("10-warm.toml", &warm("[ping]\nfailure = \"http://127.0.0.1:PORT/own/{profile}\"")),
         ("20-clean.toml", CLEANUP),

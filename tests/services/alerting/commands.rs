@@ -4,7 +4,7 @@ use super::fixture::{Desk, HEALTH};
 use awsideman::state::LookupOutcome;
 
 #[test]
-fn a_silence_is_made_listed_heeded_and_ended_and_all_of_it_is_in_the_history() {
+fn a_silence_is_created_listed_applied_and_expired_and_is_in_history() {
     let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
     desk.configure(
         "[alerts.email]\nenabled = true\ntransport = \"file\"\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\n",
@@ -111,7 +111,7 @@ fn a_kept_delivery_shows_its_channel_the_reason_and_the_next_try() {
 }
 
 #[test]
-fn flapping_is_one_alert_and_one_message_and_the_end_needs_no_second_check() {
+fn flapping_is_one_alert_with_one_message() {
     let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let log = desk.path("log").display().to_string();
     let script = desk.script("page-me", &format!("echo \"$AWSIDEMAN_ALERT_STATE $AWSIDEMAN_ALERT_KEYS\" >> '{log}'"));

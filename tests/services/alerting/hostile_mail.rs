@@ -52,7 +52,7 @@ const SECURED: &[Mode] = &[
 ];
 
 #[test]
-fn a_mail_server_that_misbehaves_gets_the_mail_once_or_the_mail_is_kept_with_the_reason() {
+fn a_misbehaving_mail_server_gets_the_mail_once_or_it_is_kept() {
     let Some(python) = python() else { return };
     let echoed = base64::prelude::BASE64_STANDARD.encode("\0mailer\0correct-horse");
     let secrets = ["correct-horse", echoed.as_str()];

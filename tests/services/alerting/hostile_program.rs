@@ -30,7 +30,7 @@ const MODES: &[Mode] = &[
 ];
 
 #[test]
-fn a_program_that_misbehaves_gets_the_document_or_it_is_kept_with_the_reason() {
+fn a_misbehaving_program_gets_the_document_or_it_is_kept() {
     for mode in MODES {
         let mut desk = alarmed();
         let here = desk.root.path().display().to_string();

@@ -96,7 +96,7 @@ fn answer(mut stream: TcpStream, mode: &str, port: u16) -> Option<()> {
 }
 
 #[test]
-fn a_web_server_that_misbehaves_gets_the_document_once_or_it_is_kept_with_the_reason() {
+fn a_misbehaving_web_server_gets_the_document_once_or_it_is_kept() {
     for mode in MODES {
         let (port, requests) = server(mode.name);
         let mut desk = alarmed();

@@ -6,7 +6,7 @@ use awsideman::state::LookupOutcome;
 use std::io::{BufRead, BufReader};
 
 #[test]
-fn flapping_outage_and_recovery_with_cron_and_daemon_at_once_are_counted_mail_by_mail() {
+fn flapping_outage_and_recovery_with_cron_and_daemon_are_counted_by_mail() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", &HEALTH.replace("5m", "1s"))]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
@@ -55,7 +55,7 @@ fn ended(mut run: Begun) {
 }
 
 #[test]
-fn a_sender_killed_between_the_servers_yes_and_its_note_repeats_with_the_same_message_id() {
+fn a_sender_killed_before_its_record_repeats_the_same_message_id() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
@@ -78,7 +78,7 @@ fn a_sender_killed_between_the_servers_yes_and_its_note_repeats_with_the_same_me
 }
 
 #[test]
-fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
+fn no_name_can_start_a_header_or_line_of_a_mail() {
     let Some(python) = python() else { return };
     let warm = warm("profiles = [\"a\\r\\nBcc: all@example.com\\r\\n\\r\\n.\\r\\n<b>\"]");
     let desk = Desk::new(&[("10-warm.toml", &warm), ("50-health.toml", &format!("{HEALTH}alert = \"always\"\n"))]);
@@ -124,7 +124,7 @@ fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
 }
 
 #[test]
-fn one_login_that_is_over_is_one_alert_in_one_mail_however_many_jobs_and_profiles_fail_by_it() {
+fn one_expired_login_is_one_alert_in_one_mail_for_all_jobs() {
     let Some(python) = python() else { return };
     let second = warm("profiles = [\"a\"]").replace("\"warm\"\nkind", "\"again\"\nkind");
     let jobs = [("10-warm.toml", warm("profiles = [\"a\", \"b\"]")), ("20-again.toml", second)];

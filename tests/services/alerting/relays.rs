@@ -13,7 +13,7 @@ fn plain(port: u16, more: &str) -> String {
 }
 
 #[test]
-fn a_relay_that_wants_a_full_host_name_gets_one_and_a_short_one_is_named_with_its_key() {
+fn a_relay_that_wants_a_full_host_name_gets_one() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[]);
     let server = Server::smtp(&python, desk.root.path(), "fqdn", 0);
@@ -37,7 +37,7 @@ fn a_relay_that_wants_a_full_host_name_gets_one_and_a_short_one_is_named_with_it
 }
 
 #[test]
-fn a_server_that_takes_only_tokens_is_logged_in_to_with_one_and_every_refusal_says_what_it_offers() {
+fn a_server_that_takes_only_tokens_gets_one_and_refusals_are_explained() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[]);
     let server = Server::smtp(&python, desk.root.path(), "xoauth2", 0);
@@ -77,7 +77,7 @@ fn port_of(configuration: &str) -> String {
 }
 
 #[test]
-fn one_parser_judges_addresses_in_files_and_variables_and_what_it_takes_arrives() {
+fn one_parser_judges_every_address_and_accepted_ones_arrive() {
     let Some(python) = python() else { return };
     let mut desk = Desk::new(&[]);
     let server = Server::smtp(&python, desk.root.path(), "plain", 0);

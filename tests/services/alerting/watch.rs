@@ -3,7 +3,7 @@
 use super::fixture::{CLEANUP, Desk, HEALTH};
 
 #[test]
-fn a_job_that_nobody_runs_is_said_by_every_report_and_moves_no_alert() {
+fn a_job_that_nothing_runs_is_reported_and_moves_no_alert() {
     let mut desk = Desk::new(&[("10-clean.toml", CLEANUP)]);
     let words = "clean was due at ";
     assert!(!desk.run("cache status").err.contains(words), "nobody set up a runner yet");
@@ -31,7 +31,7 @@ fn a_job_that_nobody_runs_is_said_by_every_report_and_moves_no_alert() {
 }
 
 #[test]
-fn a_login_that_is_about_to_end_is_mailed_once_ahead_of_time_and_over_after_the_next_login() {
+fn an_expiring_login_is_mailed_once_ahead_and_resolved_by_the_next() {
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let folder = desk.path("mails").display().to_string();
     desk.configure(&format!(

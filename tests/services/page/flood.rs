@@ -80,7 +80,7 @@ fn closed(stream: &mut TcpStream, within: Duration) -> Option<String> {
 }
 
 #[test]
-fn a_head_that_is_silent_slow_or_large_ends_and_so_does_an_idle_connection() {
+fn silent_slow_or_large_heads_and_idle_connections_are_closed() {
     let site = Site::new(&[("20-health.toml", HEALTH)]);
     let daemon = daemon(&site);
     let begin = |bytes: &[u8]| {

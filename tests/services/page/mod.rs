@@ -149,7 +149,7 @@ fn the_metrics_are_true_complete_and_as_prometheus_wants_them() {
 }
 
 #[test]
-fn a_run_by_cron_leaves_the_same_metrics_in_a_file_that_everybody_may_read() {
+fn a_run_by_cron_writes_the_same_metrics_to_a_readable_file() {
     let (mut site, _silent) = lived_in();
     let folder = site.path("collector");
     std::fs::create_dir(&folder).unwrap();
@@ -177,7 +177,7 @@ fn a_run_by_cron_leaves_the_same_metrics_in_a_file_that_everybody_may_read() {
 }
 
 #[test]
-fn only_who_asks_for_this_host_by_its_own_name_and_only_reads_is_answered() {
+fn only_reads_that_name_this_host_are_answered() {
     let site = Site::new(&[("20-health.toml", HEALTH)]);
     let daemon = site.daemon("");
     let ask = |request: &str| daemon.raw(request).lines().next().unwrap_or_default().to_owned();
@@ -225,7 +225,7 @@ fn only_who_asks_for_this_host_by_its_own_name_and_only_reads_is_answered() {
 }
 
 #[test]
-fn another_address_than_loopback_is_refused_unless_somebody_insists_and_then_said_loudly() {
+fn an_address_other_than_loopback_is_refused_unless_insisted_and_then_warned() {
     let site = Site::new(&[("20-health.toml", HEALTH)]);
     let refused = site.run("jobs daemon --listen 0.0.0.0:0");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -249,7 +249,7 @@ fn another_address_than_loopback_is_refused_unless_somebody_insists_and_then_sai
 }
 
 #[test]
-fn a_name_that_was_given_is_answered_and_a_taken_port_is_said() {
+fn a_configured_name_is_answered_and_a_taken_port_is_reported() {
     let site = Site::new(&[("20-health.toml", HEALTH)]);
     site.configure("[daemon]\nhosts = [\"monitor.example\", \"proxy.example:8443\"]\n");
     let daemon = site.daemon("");
@@ -292,7 +292,7 @@ fn the_document_says_what_is_wrong_and_what_to_type() {
 }
 
 #[test]
-fn a_look_that_nobody_can_take_is_a_problem_with_a_command_and_not_an_empty_page() {
+fn an_unreadable_figure_is_a_problem_with_a_command_to_type() {
     let site = Site::new(&[("20-health.toml", HEALTH)]);
     let mut daemon = site.daemon("");
     daemon.says("health: done");
@@ -322,7 +322,7 @@ fn timeless(text: &str) -> String {
 }
 
 #[test]
-fn the_page_in_a_browser_says_what_is_wrong_and_everybody_can_use_it() {
+fn the_page_in_a_browser_shows_problems_and_is_accessible() {
     let (Some(chromium), Some(python)) = (tool("chromium", "AWSIDEMAN_TEST_CHROMIUM"), python()) else { return };
     let (site, _silent) = lived_in();
     let daemon = daemon(&site);

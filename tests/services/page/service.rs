@@ -47,7 +47,7 @@ impl Manager {
 }
 
 #[test]
-fn a_service_manager_is_told_that_it_is_ready_alive_reloading_and_stopping() {
+fn a_service_manager_learns_of_ready_alive_reloading_and_stopping() {
     let mut site = Site::new(&[("20-health.toml", HEALTH)]);
     let manager = Manager::of(&mut site, Duration::from_millis(90));
     let mut daemon = site.daemon("");
@@ -76,7 +76,7 @@ fn a_service_manager_is_told_that_it_is_ready_alive_reloading_and_stopping() {
 }
 
 #[test]
-fn a_broken_file_at_a_reload_leaves_the_last_good_one_in_use_and_everybody_says_so() {
+fn a_broken_file_at_reload_keeps_the_last_good_one_in_use() {
     let mut site = Site::new(&[("20-health.toml", HEALTH)]);
     let manager = Manager::of(&mut site, Duration::from_secs(60));
     let mut daemon = site.daemon("");
@@ -108,7 +108,7 @@ fn a_broken_file_at_a_reload_leaves_the_last_good_one_in_use_and_everybody_says_
 }
 
 #[test]
-fn told_to_end_amid_a_warm_it_says_what_it_waits_for_and_the_ledger_has_it() {
+fn stopped_during_a_warm_it_reports_its_wait_and_records_the_run() {
     // An AWS that takes calls and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut site = Site::new(&[("10-warm.toml", WARM)]);

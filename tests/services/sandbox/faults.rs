@@ -161,7 +161,7 @@ async fn latency_is_that_of_the_operation() {
 }
 
 #[tokio::test]
-async fn each_family_can_have_a_rate_of_its_own_and_arrivals_tell_when_calls_came() {
+async fn each_family_has_its_own_rate_and_arrivals_are_timed() {
     let tps = Rates { identitystore: Some(2.0), sso_admin: Some(0.001), organizations: None };
     let bench = with(Faults { tps, ..Faults::default() });
     for _ in 0..2 {

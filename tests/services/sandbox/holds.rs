@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LIST: &str = "AWSIdentityStore.ListGroups";
 
 #[tokio::test]
-async fn a_read_held_before_it_is_carried_out_sees_the_write_and_one_held_after_it_does_not() {
+async fn a_read_held_before_it_runs_sees_the_write() {
     for (rule, seen) in [(Rule::nth(1, LIST), true), (Rule::nth(1, LIST).after(), false)] {
         let bench = bench(0.0);
         let store = bench.organization.identity_store().to_owned();
@@ -53,7 +53,7 @@ async fn a_write_held_after_it_is_done_shows_before_its_writer_knows() {
 }
 
 #[tokio::test]
-async fn calls_go_on_by_operation_and_in_the_order_in_which_they_came() {
+async fn held_calls_are_released_by_operation_in_their_order() {
     let bench = bench(0.0);
     let store = bench.organization.identity_store().to_owned();
     let all = Rule { count: Some(9), ..Rule::of("AWSIdentityStore.*") };
@@ -74,7 +74,7 @@ async fn calls_go_on_by_operation_and_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test]
-async fn a_caller_who_gives_up_waits_no_more_and_its_write_is_not_done() {
+async fn a_caller_that_gives_up_stops_waiting_and_its_write_is_dropped() {
     let bench = bench(0.0);
     let store = bench.organization.identity_store().to_owned();
     bench.running.hold(Rule::of("CreateGroup")).expect("known");
