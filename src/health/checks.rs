@@ -176,7 +176,7 @@ fn free_disk(found: &Measurements, health: &config::HealthConfig) -> Finding {
     };
     let words = format!("Low disk space: {figure} on the disk of {}", found.free_disk_path.display());
     let recovered = free >= health.free_disk_mb_recovered.unwrap_or(health.free_disk_mb_critical * FREE_DISK_RECOVERY);
-    finding("free_disk", level, words, figure, "awsideman cache cleanup", recovered)
+    finding("free_disk", level, words, figure, "awsideman cache enforce-limits", recovered)
 }
 
 fn oldest(found: &Measurements, health: &config::HealthConfig) -> Finding {

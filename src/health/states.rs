@@ -152,7 +152,7 @@ pub(super) fn state(found: &Measurements) -> Finding {
             let words = format!(
                 "A damaged state database was set aside as {file}: earlier changes, alerts and runs are not in today's lists"
             );
-            finding("state", Level::Warn, words, String::new(), "awsideman cache recover --prune --dry-run", true)
+            finding("state", Level::Warn, words, String::new(), "awsideman cache recover --prune", true)
         }
         (Some(problem), _) => {
             let words = format!("The state database cannot be read: {problem}");

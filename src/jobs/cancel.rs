@@ -6,10 +6,11 @@ use crate::config::Job;
 use crate::jobs::context::Context;
 use crate::jobs::error::JobError;
 use crate::jobs::history::RunRow;
-use crate::jobs::lock::{JobLock, LockHolder, holder, pid_of_holder, request};
+use crate::jobs::lock::{JobLock, LockHolder, holder, pid_of_holder, request, stopped};
 use crate::jobs::lock_path::path_of;
 use crate::jobs::outcome::RunOutcome;
 use crate::jobs::profile_job::ProfileJob;
+use crate::lock;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -99,7 +100,11 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
         let reason = format!("{}; uninterruptible work still holds the lock", row.reason);
         return Ok(done(row.outcome, reason, Some(&first), true));
     }
-    let reason = format!("pid {} on {} did not answer within {waited}: it hangs or is stopped", first.pid, first.host);
+    let state = match stopped(&context.state_dir, job, profile) {
+        Some(process) => format!("it is stopped: {}", lock::stopped_hint(process.pid)),
+        None => "it hangs".to_owned(),
+    };
+    let reason = format!("pid {} on {} did not answer within {waited}: {state}", first.pid, first.host);
     Ok(done(None, reason, Some(&first), true))
 }
 

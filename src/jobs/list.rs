@@ -16,6 +16,7 @@ use crate::jobs::lock_path::path_of;
 use crate::jobs::occurrence::Occurrences;
 use crate::jobs::occurrence::fingerprint;
 use crate::jobs::outcome::RunOutcome;
+use crate::jobs::overlap::describe;
 use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
@@ -206,7 +207,7 @@ fn running(unit: &ProfileJob, context: &Context) -> Result<ListedState, JobError
         Ok(_free) => Ok(ListedState::Dead(Box::new(row))),
         Err(held) => {
             let recorded = LockHolder { pid: row.pid, host: row.host, since: row.started_at, begun: true };
-            Ok(ListedState::By(held.unwrap_or(recorded).to_string()))
+            Ok(ListedState::By(describe(&path, Some(&held.unwrap_or(recorded)))))
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::{self, UnixMillis};
 use crate::jobs::error::JobError;
 use crate::jobs::live::{self, LiveRun};
 use crate::jobs::lock_path::{path_of, stop_path};
-use crate::lock::{self, Guard};
+use crate::lock::{self, Guard, Process, RunState};
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::Open;
@@ -163,6 +163,11 @@ pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<LiveRun> {
     let path = path_of(state_dir, job, profile);
     holder(&path)?;
     live::read(&path)
+}
+
+/// The process that runs this job and profile, if a signal or a debugger stopped it.
+pub fn stopped(state_dir: &Path, job: &str, profile: &str) -> Option<Process> {
+    lock::of_file(&path_of(state_dir, job, profile)).filter(|process| process.state == RunState::Stopped)
 }
 
 /// Whether a process runs this job and profile.

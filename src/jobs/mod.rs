@@ -49,7 +49,7 @@ pub use last::{LastRun, last_runs};
 pub use ledger::{Ledger, LedgerRow, Pause};
 pub use list::{JobRow, PlannedRun, dry_run, list};
 pub use live::LiveRun;
-pub use lock::{JobLock, LockHolder, is_running, live};
+pub use lock::{JobLock, LockHolder, is_running, live, stopped};
 pub use occurrence::Occurrences;
 pub use outcome::{RunOutcome, RunReport, exit_code};
 pub use overdue::{OverdueJob, overdue};

@@ -135,7 +135,7 @@ impl ProfileJob {
 }
 
 /// The holder as its lock file names it, and whether it is stopped.
-fn describe(path: &Path, held: Option<&LockHolder>) -> String {
+pub(super) fn describe(path: &Path, held: Option<&LockHolder>) -> String {
     let process = lock::of_file(path);
     let name = match (held, &process) {
         (Some(held), _) => held.to_string(),

@@ -2,7 +2,7 @@
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
-use crate::jobs::lock::{LockHolder, holder};
+use crate::jobs::lock::{LockHolder, holder, stopped};
 use crate::jobs::lock_path::path_of;
 use crate::jobs::profile_job::ProfileJob;
 use crate::model::format_duration;
@@ -21,6 +21,8 @@ pub struct StuckRun {
     pub profile: Option<String>,
     /// The process that runs it.
     pub held: LockHolder,
+    /// The same as this process sees it, if it is stopped.
+    pub stopped: Option<u32>,
     /// How long it has run.
     pub ran: Duration,
     /// The job's timeout.
@@ -32,18 +34,22 @@ impl StuckRun {
     pub fn sentence(&self) -> String {
         let profile = self.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
         format!(
-            "job {}{profile} has run for {}, its timeout is {}: pid {} on {} hangs",
+            "job {}{profile} has run for {}, its timeout is {}: pid {} on {} {}",
             self.job,
             format_duration(whole(self.ran)),
             format_duration(self.timeout),
             self.held.pid,
             self.held.host,
+            if self.stopped.is_some() { "is stopped" } else { "hangs" },
         )
     }
 
-    /// The command that cancels it.
+    /// The command that ends it: a stopped process answers no request.
     pub fn hint(&self) -> String {
-        format!("awsideman jobs cancel {}", self.job)
+        match self.stopped {
+            Some(pid) => format!("kill -CONT {pid}"),
+            None => format!("awsideman jobs cancel {}", self.job),
+        }
     }
 }
 
@@ -58,7 +64,10 @@ pub fn stuck(jobs: &[Job], state_dir: &Path, grace: Duration, now: UnixMillis) -
         let held = holder(&path_of(state_dir, &unit.job.name, unit.profile())).filter(|held| held.begun)?;
         let ran = Duration::from_millis(now.saturating_sub(held.since).max(0).unsigned_abs());
         let is_past = !timeout.is_zero() && millis(ran) > millis(timeout + grace + SLACK);
-        is_past.then(|| StuckRun { job: unit.job.name.clone(), profile: unit.profile, held, ran, timeout })
+        is_past.then(|| {
+            let stopped = stopped(state_dir, &unit.job.name, unit.profile()).map(|process| process.pid);
+            StuckRun { job: unit.job.name.clone(), profile: unit.profile, held, stopped, ran, timeout }
+        })
     };
     // A disabled job may run on request.
     ProfileJob::all_of(jobs.iter().collect(), true).into_iter().filter_map(past).collect()

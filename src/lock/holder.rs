@@ -105,12 +105,15 @@ impl Process {
     /// What to type about it.
     pub fn hint(&self) -> String {
         match self.state {
-            RunState::Stopped => {
-                format!("`kill -CONT {0}` lets it continue, `kill -9 {0}` ends it and frees the lock", self.pid)
-            }
+            RunState::Stopped => stopped_hint(self.pid),
             _ => format!("try again in a moment, or end it with `kill {}`", self.pid),
         }
     }
+}
+
+/// What to do about a stopped process. SIGTERM would wait until it continues, so SIGKILL ends it.
+pub fn stopped_hint(pid: u32) -> String {
+    format!("`kill -CONT {pid}` lets it continue, `kill -9 {pid}` ends it and frees the lock")
 }
 
 impl fmt::Display for Process {

@@ -5,7 +5,7 @@ mod memory;
 mod registry;
 mod watch;
 
-pub use holder::{Held, Holder, Process, RunState, of_file, of_record};
+pub use holder::{Held, Holder, Process, RunState, of_file, of_record, stopped_hint};
 pub use memory::{any, forget, patience, remember, restored};
 pub use registry::Guard;
 pub use watch::HolderWatch;

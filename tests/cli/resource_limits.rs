@@ -118,6 +118,19 @@ fn too_few_descriptors_are_named_and_neither_the_configuration_nor_the_network_i
 }
 
 #[test]
+fn a_cache_that_cannot_be_made_for_want_of_descriptors_is_not_called_absent() {
+    let bench = Bench::new();
+    for limit in 6..=16 {
+        std::fs::remove_dir_all(bench.world.cache_dir()).unwrap();
+        let ran = bench.world.shell(&format!("ulimit -n {limit}; exec awsideman cache import /dev/null"));
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains("entity not found"), "ulimit -n {limit}: {ran:?}");
+        }
+        bench.world.run(["user", "list"]).ok();
+    }
+}
+
+#[test]
 fn the_descriptors_that_the_manual_names_are_enough() {
     let bench = Bench::new();
     for (limit, classes) in [(8, &["user get NAME", "user list"][..]), (32, &CLASSES[..])] {

@@ -62,6 +62,7 @@ impl AlertsSession {
         output: &mut Output,
     ) -> AlertsSession {
         session.notices.extend(notice);
+        session.notices.extend(StateReader::new(&session.app).set_aside_notice());
         super::jobs::say(&session.notices, output);
         let now = session.app.clock().now();
         AlertsSession { session, database, now }
@@ -86,9 +87,6 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
         TextReport::new().table(&["KEY", "STATE", "SINCE", "WHAT", "NEXT MESSAGE"], standing.iter().map(row).collect());
     if standing.is_empty() {
         page = page.line("no alert is pending or fires");
-    }
-    if let Some(notice) = StateReader::new(desk.app()).set_aside_notice() {
-        page = page.line(notice);
     }
     for alert in standing.iter().filter(|alert| alert.state == "firing" && !alert.hint.is_empty()) {
         page = page.marked(Style::Hint, format!("next ({})", alert.key), &alert.hint);

@@ -54,7 +54,12 @@ impl<'o> ReadSession<'o> {
         let policy = session.policy(&read.freshness)?;
         let budget = limit.budget(session.app.config().access.max_calls);
         let reading = session.app.reading(Caller::Command { budget });
-        let continues = policy.fill.then_some("what was read to its end is kept: `COMMAND` continues");
+        // With `--refresh` the same command reads everything again.
+        let continues = match (policy.fill, read.freshness.refresh) {
+            (false, _) => None,
+            (true, true) => Some("what was read to its end is kept: without `--refresh` it is not read again"),
+            (true, false) => Some("what was read to its end is kept: `COMMAND` continues"),
+        };
         session.interrupts.leaves("", continues);
         Ok(ReadSession { session, reading, policy, meta: read.meta, output })
     }

@@ -61,6 +61,14 @@ impl ProgressDisplay {
         self.bars.suspend(|| self.talk.write(question));
     }
 
+    /// Removes every bar: the work has ended or was interrupted, and what it leaves is printed next.
+    pub fn clear(&self) {
+        for (_, running) in self.running().drain() {
+            running.bar.finish_and_clear();
+            self.bars.remove(&running.bar);
+        }
+    }
+
     fn running(&self) -> MutexGuard<'_, HashMap<String, ActiveBar>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,9 +136,7 @@ impl Progress for ProgressDisplay {
 
 impl Drop for ProgressDisplay {
     fn drop(&mut self) {
-        for (_, running) in self.running().drain() {
-            running.bar.finish_and_clear();
-        }
+        self.clear();
     }
 }
 

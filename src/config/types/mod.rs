@@ -257,6 +257,9 @@ fn time(given: &RawValue<'_>, least: u64, most: u64) -> Result<Setting, ValueFau
     }
 }
 
+/// Any number of seconds that a clock can be moved by.
+const LONGEST_OFFSET: u64 = u32::MAX as u64 * 1_000;
+
 /// A duration with a sign, as text: `-1d`.
 fn offset(given: &RawValue<'_>, most: u64) -> Result<Setting, ValueFault> {
     let (sign, size) = match *given {
@@ -270,7 +273,12 @@ fn offset(given: &RawValue<'_>, most: u64) -> Result<Setting, ValueFault> {
         RawValue::Float(seconds) if seconds < 0.0 => ("-", RawValue::Float(-seconds)),
         ref other => ("", other.clone()),
     };
-    match time(&size, 0, most)? {
+    let longest = Duration::from_secs(most);
+    match time(&size, 0, LONGEST_OFFSET)? {
+        Setting::Time(duration) if duration > longest => {
+            let text = Setting::time_text(longest);
+            Err(outside(given, &format!("-{text}"), &text))
+        }
         Setting::Time(duration) => Ok(Setting::Text(format!("{sign}{}", Setting::time_text(duration)))),
         other => Ok(other),
     }

@@ -40,6 +40,8 @@ fn an_offset_is_a_duration_with_a_sign() {
     ] {
         assert!(check(Type::Offset(100_000), &given).is_err(), "{given:?}");
     }
+    let fault = check(Type::Offset(86_400), &RawValue::Text("2d")).unwrap_err();
+    assert_eq!(fault.hint, "write a value from -1d to 1d");
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(super) fn page(
         for (name, asked) in questions(listing, target) {
             belongs(&item[name], name, asked, ask)?;
         }
+        same_instance(item, listing, target, ask)?;
         if let ListCall::MembershipsForMember(user) = listing {
             belongs(&item["MemberId"]["UserId"], "MemberId", user, ask)?;
         }
@@ -103,6 +104,30 @@ fn questions<'a>(listing: &'a ListCall, target: Option<&'a InstanceTarget>) -> V
     }
 }
 
+/// Refuses a permission set of another instance: its ARN names the instance that it belongs to.
+fn same_instance(
+    item: &Value,
+    listing: &ListCall,
+    target: Option<&InstanceTarget>,
+    ask: &Ask,
+) -> Result<(), GatewayError> {
+    let arn = match listing {
+        ListCall::PermissionSets | ListCall::ProvisionedPermissionSets(_) => item.as_str(),
+        ListCall::AssignmentsForPrincipal { .. } => item["PermissionSetArn"].as_str(),
+        _ => None,
+    };
+    let asked = target.and_then(|target| target.instance.rsplit_once(":instance/")).map(|(_, id)| id);
+    let found = arn.and_then(|arn| arn.rsplit_once(":permissionSet/")?.1.split_once('/')).map(|(id, _)| id);
+    match (found, asked) {
+        (Some(found), Some(asked)) if found != asked => Err(ask.bad_answer(&format!(
+            "a permission set belongs to the instance `{}`, not to `{}`",
+            excerpt(found, 128),
+            excerpt(asked, 128)
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// A member that AWS left out says nothing; one with another value is an answer to another question.
 fn belongs(found: &Value, name: &str, asked: &str, ask: &Ask) -> Result<(), GatewayError> {
     match found.as_str() {
@@ -110,5 +135,41 @@ fn belongs(found: &Value, name: &str, asked: &str, ask: &Ask) -> Result<(), Gate
             Err(ask.bad_answer(&format!("its {name} is `{}`, not `{}`", excerpt(other, 128), excerpt(asked, 128))))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::api::PrincipalKind;
+    use serde_json::json;
+
+    fn target() -> InstanceTarget {
+        InstanceTarget {
+            instance: "arn:aws:sso:::instance/ssoins-1".into(),
+            identity_store: "d-1".into(),
+            region: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_permission_set_of_another_instance_is_refused_in_every_listing_that_names_one() {
+        let arn = |instance: &str| format!("arn:aws:sso:::permissionSet/{instance}/ps-1");
+        let row = |instance: &str| json!({"AccountId": "1", "PermissionSetArn": arn(instance), "PrincipalType": "USER", "PrincipalId": "u"});
+        let principal = ListCall::AssignmentsForPrincipal { kind: PrincipalKind::User, id: "u".into() };
+        let pair = ListCall::Assignments { account: "1".into(), permission_set: arn("ssoins-1") };
+        for (listing, entry) in [
+            (ListCall::PermissionSets, &(|instance: &str| Value::from(arn(instance))) as &dyn Fn(&str) -> Value),
+            (ListCall::ProvisionedPermissionSets("1".into()), &|instance| Value::from(arn(instance))),
+            (principal, &row),
+            (pair, &row),
+        ] {
+            let judged = |instance: &str| {
+                let ask = Ask::listing(&listing, Some(&target()), None);
+                page(Page { items: vec![entry(instance)], next: None }, &listing, Some(&target()), &ask)
+            };
+            assert!(judged("ssoins-1").is_ok(), "{listing:?}");
+            assert!(matches!(judged("ssoins-2"), Err(GatewayError::BadAnswer { .. })), "{listing:?}");
+        }
     }
 }

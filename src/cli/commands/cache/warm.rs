@@ -191,6 +191,8 @@ fn carry_out(wish: &WarmRequest, session: &Session, output: &mut Output) -> Resu
         "dropped": dropped,
         "findings": findings,
     });
+    // A bar that is cleared later would take the last rows of the table with it.
+    session.progress.clear();
     output.report(&document, &page)?;
     match ended {
         Some(GatewayError::Interrupted) => return Err(interrupted(&warmed, session)),
@@ -222,7 +224,8 @@ fn interrupted(warmed: &[Warmed], session: &Session) -> CliError {
     let ended = warmed.iter().filter(|target| target.stopped.is_none()).count();
     let answers = if kept == 1 { "1 answer".to_owned() } else { format!("{kept} answers") };
     let done = format!("stored {answers}, finished {ended} of {} targets", warmed.len());
-    session.interrupts.leaves(&done, Some("`COMMAND` continues: what was kept is not fetched again"));
+    let hint = if kept == 0 { None } else { Some("`COMMAND` continues: what was kept is not fetched again") };
+    session.interrupts.leaves(&done, hint);
     session.interrupts.failure()
 }
 

@@ -11,11 +11,12 @@ use crate::cli::commands::jobs::say;
 use crate::cli::commands::jobs::took;
 use crate::cli::commands::jobs::with_profile;
 use crate::cli::exit_code::CliError;
-use crate::cli::output::{Output, TextReport};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::config::Job;
 use crate::jobs::{self, Context, JobError, JobSelection, LiveRun, RunOutcome, RunRow};
+use crate::lock;
 use crate::model::format_duration;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -53,6 +54,11 @@ pub(crate) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Outp
     for run in &runs {
         let live = live(run);
         page = detailed(page, run, live.as_ref(), now);
+        let stopped =
+            run.outcome.is_none().then(|| jobs::stopped(&context.state_dir, &run.job, &run.profile)).flatten();
+        if let Some(process) = stopped {
+            page = page.marked(Style::Warn, "stopped", lock::stopped_hint(process.pid));
+        }
         let mut document = json!(run);
         document["live"] = json!(live);
         documents.push(document);
