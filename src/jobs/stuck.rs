@@ -21,8 +21,8 @@ pub struct StuckRun {
     pub profile: Option<String>,
     /// The process that runs it.
     pub held: LockHolder,
-    /// The same as this process sees it, if it is stopped.
-    pub stopped: Option<u32>,
+    /// Whether a signal or a debugger stopped it.
+    pub is_stopped: bool,
     /// How long it has run.
     pub ran: Duration,
     /// The job's timeout.
@@ -40,16 +40,13 @@ impl StuckRun {
             format_duration(self.timeout),
             self.held.pid,
             self.held.host,
-            if self.stopped.is_some() { "is stopped" } else { "hangs" },
+            if self.is_stopped { "is stopped" } else { "hangs" },
         )
     }
 
-    /// The command that ends it: a stopped process answers no request.
+    /// The command that cancels it.
     pub fn hint(&self) -> String {
-        match self.stopped {
-            Some(pid) => format!("kill -CONT {pid}"),
-            None => format!("awsideman jobs cancel {}", self.job),
-        }
+        format!("awsideman jobs cancel {}", self.job)
     }
 }
 
@@ -65,8 +62,8 @@ pub fn stuck(jobs: &[Job], state_dir: &Path, grace: Duration, now: UnixMillis) -
         let ran = Duration::from_millis(now.saturating_sub(held.since).max(0).unsigned_abs());
         let is_past = !timeout.is_zero() && millis(ran) > millis(timeout + grace + SLACK);
         is_past.then(|| {
-            let stopped = stopped(state_dir, &unit.job.name, unit.profile()).map(|process| process.pid);
-            StuckRun { job: unit.job.name.clone(), profile: unit.profile, held, stopped, ran, timeout }
+            let is_stopped = stopped(state_dir, &unit.job.name, unit.profile()).is_some();
+            StuckRun { job: unit.job.name.clone(), profile: unit.profile, held, is_stopped, ran, timeout }
         })
     };
     // A disabled job may run on request.

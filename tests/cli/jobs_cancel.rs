@@ -63,11 +63,17 @@ fn a_hung_process_is_named_past_its_timeout_and_ends_on_waking() {
     signal(&child, "-STOP");
     let stuck = world.run(["jobs", "cancel", "warm", "--json"]).code(1);
     let run = &stuck.json()["runs"][0];
-    assert!(run["outcome"].is_null() && run["reason"].as_str().unwrap().contains("did not answer within"), "{run}");
+    assert!(
+        run["outcome"].is_null() && run["reason"].as_str().unwrap().contains("it is stopped: `kill -CONT"),
+        "{run}"
+    );
     assert_eq!((&run["pid"], &run["kill"]), (&child.id().into(), &child.id().into()), "{run}");
     world.later("5m");
     let listed = world.run(["jobs", "list"]).ok();
-    listed.stdout_has("past its timeout of 1m").stdout_has("awsideman jobs cancel warm");
+    let listed = listed.stdout_has("past its timeout of 1m").stdout_has("awsideman jobs cancel warm");
+    let remedy = format!("`kill -CONT {}`", child.id());
+    listed.stdout_has(&format!("it is stopped: {remedy}"));
+    world.run(["jobs", "logs", "warm"]).ok().stdout_has(&remedy);
     let health = world.run(["cache", "health", "--json"]);
     let health = health.code(6).json();
     let check = health["checks"].as_array().unwrap().iter().find(|check| check["key"] == "stuck_jobs").unwrap().clone();
