@@ -182,7 +182,7 @@ impl<'a> Recovery<'a> {
     }
 
     fn salvage(&self, old: &Path, target: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
-        match Remains::open(&StoreStack::new(self.app).disk_options(), old) {
+        match Remains::open(&StoreStack::new(self.app).disk_options(), old, target.begun) {
             Ok(remains) => StoreStack::new(self.app).detached_cache().salvage(&remains, target, progress),
             Err(reason) => nothing(&reason),
         }

@@ -1,13 +1,13 @@
 //! What of a cache that was set aside is still true, taken over into the one that took its place.
 //!
-//! Every byte is verified before it is stored; an entry keeps its times; what any change was about that either
-//! cache remembers stays out, and so does what has been fetched again meanwhile.
+//! Every byte is verified before it is stored; an entry keeps its times; an entry that a record of either cache covers stays
+//! out, and so does one that has been fetched again meanwhile.
 
 use super::{Cache, SCHEMA, Usability, entry};
 use crate::cache::lookup::is_whole;
 use crate::clock::UnixMillis;
 use crate::progress::Progress;
-use crate::store::{Address, Encrypted, Fill, Frames, KeyState, Meta, Remains, StoreError};
+use crate::store::{Encrypted, Fill, Frames, KeyState, Meta, Remains, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -54,11 +54,9 @@ impl Cache {
         let mut done = Salvaged::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         progress.started(WHAT, remains.entries());
-        let walked = remains.each(&mut |meta, frames| {
+        let walked = remains.each(&mut |meta, covered, frames| {
             done.read += 1;
             progress.advanced(WHAT, 1);
-            // Records are about names as they are stored.
-            let covered = remains.is_covered(Address { space: &meta.space, key: &meta.key });
             let sound = target.ring.revealed(meta, frames, |meta, frames| self.sound(covered, meta, frames));
             match sound
                 .transpose()?

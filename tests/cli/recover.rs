@@ -165,7 +165,7 @@ fn entries_covered_by_a_change_are_not_salvaged() {
     let did = recover(&world, &[]);
     assert_eq!(
         (&did["salvaged"]["stored"], &did["salvaged"]["left_out"]),
-        (&8.into(), &serde_json::json!({"a change was about it": 1}))
+        (&9.into(), &serde_json::json!({}))
     );
     let fenced = key(2);
     let address = Address { space: SPACE, key: fenced.as_str() };
@@ -175,14 +175,35 @@ fn entries_covered_by_a_change_are_not_salvaged() {
     let flip = disk.flip(now).unwrap();
     disk.remove(&[exact(5)], None, now).unwrap();
     store(&world, 6..7);
-    let remains = Remains::open(&disk_options(&world), flip.old.as_deref().unwrap()).unwrap();
+    let remains = Remains::open(&disk_options(&world), flip.old.as_deref().unwrap(), now).unwrap();
     let disk = awsideman::store::Encrypted::new(disk, awsideman::store::KeyState::Clear);
     let ring = awsideman::store::KeyState::Clear;
     let heir = awsideman::cache::SalvageTarget { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
     let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::progress::NoProgress);
     let left_out: Vec<_> = salvaged.left_out.iter().map(|(reason, n)| (*reason, *n)).collect();
     assert_eq!(left_out, [("a change was about it", 1), ("fetched anew meanwhile", 1)]);
-    assert_eq!((salvaged.stored, right(&world, 10)), (6, 7));
+    assert_eq!((salvaged.stored, right(&world, 10)), (7, 8));
+}
+
+#[test]
+fn an_entry_that_is_newer_than_a_clear_is_taken_over() {
+    let world = lasting();
+    store(&world, 0..10);
+    world.run(["cache", "clear", "--all", "--yes"]).ok();
+    store(&world, 0..6);
+    let did = recover(&world, &[]);
+    assert_eq!((&did["salvaged"]["stored"], &did["salvaged"]["left_out"]), (&6.into(), &serde_json::json!({})));
+    assert_eq!(right(&world, 10), 6);
+    // A record of a build that kept no versions may have come after any entry.
+    world.run(["cache", "clear", "--all", "--yes"]).ok();
+    store(&world, 0..6);
+    settle(&world);
+    let connection = awsideman::sqlite::Connection::open(live(&world)).unwrap();
+    connection.execute_batch("DROP TABLE record_versions").unwrap();
+    drop(connection);
+    let did = recover(&world, &[]);
+    assert_eq!(did["salvaged"]["left_out"], serde_json::json!({"a change was about it": 6}), "{did}");
+    assert_eq!(right(&world, 10), 0);
 }
 
 #[test]
@@ -193,7 +214,7 @@ fn a_salvage_waits_for_writers_longer_than_a_command_would() {
     let disk = Disk::open(&options).unwrap();
     let now = world.app().clock().now();
     let flip = disk.flip(now).unwrap();
-    let remains = Remains::open(&options, flip.old.as_deref().unwrap()).unwrap();
+    let remains = Remains::open(&options, flip.old.as_deref().unwrap(), now).unwrap();
     let writer = awsideman::sqlite::Connection::open(disk.path().unwrap()).unwrap();
     let (disk, ring) =
         (awsideman::store::Encrypted::new(disk, awsideman::store::KeyState::Clear), awsideman::store::KeyState::Clear);

@@ -15,6 +15,7 @@ mod network_fs;
 mod quarantine;
 mod read;
 mod salvage;
+mod salvage_guard;
 mod schema;
 mod staged_entry;
 mod sweep;

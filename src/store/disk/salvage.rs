@@ -3,12 +3,13 @@
 //! The file is only read; a page that cannot be read costs the entries on it and no others; where the log of
 //! changes is not whole, nothing is shown at all, because it is unknown what a change had removed.
 
+use super::salvage_guard::SalvageGuard;
 use super::{Disk, Options, generation, read, schema, write};
+use crate::clock::UnixMillis;
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::Open;
 use crate::sqlite::{self, Connection, Row, StatementError};
-use crate::store::invalidation_log::FillGuard;
 use crate::store::invalidation_log::InvalidationRecord;
 use crate::store::{Address, Fill, Frames, Meta, StoreError, Stored};
 use std::io::{BufReader, Read};
@@ -28,8 +29,8 @@ const MOST: u64 = 10_000_000;
 pub struct Remains {
     connection: Connection,
     path: PathBuf,
-    /// Covers what any of its records was about.
-    gate: FillGuard,
+    /// Covers what its records found there.
+    guard: SalvageGuard,
     /// How many entries it says that it has.
     entries: Option<u64>,
 }
@@ -48,12 +49,12 @@ pub enum Unsalvageable {
     NoRecords,
 }
 
-/// What [`Remains::each`] shows an entry to.
-type Visit<'a> = &'a mut dyn FnMut(&Meta, &mut dyn Frames) -> Result<(), StoreError>;
+/// What [`Remains::each`] shows an entry to, with whether a record of this database covers it.
+type Visit<'a> = &'a mut dyn FnMut(&Meta, bool, &mut dyn Frames) -> Result<(), StoreError>;
 
 impl Remains {
     /// Opens a generation that is not live any more.
-    pub fn open(options: &Options, path: &Path) -> Result<Remains, Unsalvageable> {
+    pub fn open(options: &Options, path: &Path, now: UnixMillis) -> Result<Remains, Unsalvageable> {
         let plan = generation::plan(options, path, "");
         // One that still writes there notices the new generation afterwards; until then the log is not at rest. Where
         // no process may write, none does.
@@ -78,10 +79,10 @@ impl Remains {
         if records.iter().any(|record: &InvalidationRecord| record.sequence > sequence) {
             return Err(Unsalvageable::NoRecords);
         }
-        let gate = FillGuard::of(records);
+        let guard = SalvageGuard::read(&connection, path, records, now);
         let count = connection.query_row("SELECT count(*) FROM e", [], |row| row.get::<_, i64>(0));
         let entries = count.ok().map(i64::cast_unsigned);
-        Ok(Remains { connection, path: path.into(), gate, entries })
+        Ok(Remains { connection, path: path.into(), guard, entries })
     }
 
     /// Its file.
@@ -92,11 +93,6 @@ impl Remains {
     /// How many entries it says that it has; `None` when it cannot say.
     pub fn entries(&self) -> Option<u64> {
         self.entries
-    }
-
-    /// Whether any change that it remembers was about this address.
-    pub fn is_covered(&self, address: Address<'_>) -> bool {
-        self.gate.refuses(address)
     }
 
     /// Shows every entry that can be read, in no order that means anything; gives how many stretches could not be. An
@@ -134,8 +130,11 @@ impl Remains {
             }
             next = id.checked_add(1);
             // A row under a wrong id is not the entry that it says it is.
-            if (Address { space: &meta.space, key: &meta.key }).id().cast_signed() == id {
-                visit(&meta, &mut read::frames(&self.connection, version, &meta))?;
+            let address = Address { space: &meta.space, key: &meta.key };
+            if address.id().cast_signed() == id {
+                // Records are about names as they are stored.
+                let covered = self.guard.covers(address, version);
+                visit(&meta, covered, &mut read::frames(&self.connection, version, &meta))?;
             }
         }
         Ok(None)

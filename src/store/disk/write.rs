@@ -16,6 +16,7 @@ use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchro
 use crate::sqlite::{params, params_from_iter};
 use crate::store::disk::eviction_log::Gone;
 use crate::store::disk::key_registry;
+use crate::store::disk::salvage_guard;
 use crate::store::invalidation_log;
 use crate::store::invalidation_log::FillGuard;
 use crate::store::key_id;
@@ -215,6 +216,7 @@ pub(super) fn remove(
         }
     }
     prune(transaction, now)?;
+    salvage_guard::note(transaction, sequence)?;
     Ok(removed)
 }
 
