@@ -7,7 +7,7 @@ use crate::clock::UnixMillis;
 use crate::model::cut;
 use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use crate::state::{Database, StateError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 
@@ -48,8 +48,10 @@ pub struct JournalEntry {
     pub operation: String,
     /// What was asked for, with the field names of the API.
     pub request: Value,
-    /// What was there before, as AWS gave it; null when nothing was.
+    /// What was there before, as AWS gave it; null when nothing was, the start of its text when it was cut.
     pub before: Value,
+    /// The length of the whole text of `before`, in bytes, when it was cut: then it cannot restore anything.
+    pub before_cut_of: Option<u64>,
     /// AWS's id of the request, when it goes on by itself.
     pub request_id: Option<String>,
     /// `done`, `failed: ...`, `unknown: ...`; null when the process ended before it knew.
@@ -65,6 +67,18 @@ pub struct Journal {
 
 /// The most bytes of an outcome.
 const LONGEST: usize = 8 * 1024;
+/// The most bytes of what was there before a change.
+const LONGEST_IMAGE: usize = 256 * 1024;
+
+/// What is kept of a longer one. No answer of AWS has these names.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CutImage {
+    #[serde(rename = "awsideman:cut_of")]
+    cut_of: u64,
+    #[serde(rename = "awsideman:start")]
+    start: String,
+}
 
 const FIELDS: &str = "id, at, namespace, author, operation, target, before, request_id, outcome";
 
@@ -83,7 +97,7 @@ impl Journal {
         request: &Value,
         before: &Value,
     ) -> Result<i64, StateError> {
-        let (request, before) = (request.to_string(), (!before.is_null()).then(|| before.to_string()));
+        let (request, before) = (request.to_string(), (!before.is_null()).then(|| bounded(before.to_string())));
         let id = self.database().write(|transaction| {
             transaction.execute(
                 "INSERT INTO journal(at, namespace, author, operation, target, before) VALUES(?, ?, ?, ?, ?, ?)",
@@ -147,9 +161,26 @@ pub fn journal_entry(database: &Database, id: i64) -> Result<Option<JournalEntry
     Ok(database.reader().query_row(&sql, [id], entry).optional()?)
 }
 
+/// A before-image as it is kept.
+fn bounded(text: String) -> String {
+    if text.len() <= LONGEST_IMAGE {
+        return text;
+    }
+    let start = text[..text.floor_char_boundary(LONGEST_IMAGE)].to_owned();
+    let cut_of = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    // Text and a number are always JSON.
+    serde_json::to_string(&CutImage { cut_of, start }).unwrap_or_default()
+}
+
 fn entry(row: &Row<'_>) -> Result<JournalEntry, StatementError> {
     let json =
         |text: Option<String>| text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(text.into()));
+    let before: Option<String> = row.get(6)?;
+    let cut = before.as_deref().and_then(|text| serde_json::from_str::<CutImage>(text).ok());
+    let (before, before_cut_of) = match cut {
+        Some(cut) => (Value::String(cut.start), Some(cut.cut_of)),
+        None => (json(before), None),
+    };
     Ok(JournalEntry {
         id: row.get(0)?,
         at: row.get(1)?,
@@ -157,8 +188,36 @@ fn entry(row: &Row<'_>) -> Result<JournalEntry, StatementError> {
         who: row.get(3)?,
         operation: row.get(4)?,
         request: json(row.get(5)?),
-        before: json(row.get(6)?),
+        before,
+        before_cut_of,
         request_id: row.get(7)?,
         outcome: row.get(8)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secure_fs::Access;
+    use std::time::Duration;
+
+    fn kept(before: &Value) -> JournalEntry {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Database::open(folder.path(), Access::Owner, Duration::from_secs(5), 0).unwrap().0;
+        let id =
+            Journal::new(open(), "a user".into()).begin(0, "a space", "AnOperation", &Value::Null, before).unwrap();
+        journal_entry(&open(), id).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_before_image_of_any_length_is_kept_up_to_its_limit_and_marked_as_cut() {
+        let image = |length: usize| serde_json::json!({"Memberships": "ü".repeat(length)});
+        let short = kept(&image(1_000));
+        assert_eq!((&short.before, short.before_cut_of), (&image(1_000), None));
+        let whole = image(LONGEST_IMAGE).to_string();
+        let long = kept(&image(LONGEST_IMAGE));
+        let start = long.before.as_str().unwrap();
+        assert_eq!(long.before_cut_of, Some(whole.len() as u64));
+        assert!(whole.starts_with(start) && (LONGEST_IMAGE - 4..=LONGEST_IMAGE).contains(&start.len()));
+    }
 }

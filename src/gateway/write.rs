@@ -19,6 +19,7 @@ use crate::gateway::before_image;
 use crate::progress::Progress;
 use crate::state::StateError;
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// AWS's ids of requests have 36 characters.
@@ -92,12 +93,13 @@ impl Gateway {
 impl Writer<'_> {
     /// Makes a change: image, fence, AWS to its terminal state, close. An error is AWS's; the cache is updated even then,
     /// because AWS may have done part of it. `expected` is the before-image that the caller agreed to: if AWS has
-    /// another state now, nothing is changed.
+    /// another state now, nothing is changed. `sent` becomes true before the first call that changes anything.
     pub async fn write(
         self,
         change: &Mutation,
         expected: Option<&Value>,
         writing: &Writing,
+        sent: &AtomicBool,
         progress: &dyn Progress,
     ) -> Result<Written, Unwritten> {
         let space = self.gateway.space(&CachePolicy::default()).await?;
@@ -109,6 +111,9 @@ impl Writer<'_> {
         let dirt = dirty(&image.event);
         let entry = self.begin(writing, &text, change, &image.before, progress);
         let course = MutationInProgress { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
+        // Raising the fence may have blocked for seconds: an interruption that came meanwhile acts here, before AWS is asked.
+        tokio::task::yield_now().await;
+        sent.store(true, Ordering::Release);
         let mut done = self.carry_out(change, &target, &course, &dirt, progress).await;
         if let Err(GatewayError::ChangedMeanwhile { differences, .. }) = &mut done
             && let Ok(now) = before_image::read(self.gateway.source(), &target, change).await

@@ -36,6 +36,28 @@ fn an_interrupted_change_says_that_it_was_asked_and_not_confirmed() {
 }
 
 #[test]
+fn a_change_that_is_interrupted_while_it_waits_for_its_fence_was_not_sent() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "4s");
+    world.run(["group", "list"]).ok();
+    let current = std::fs::read_to_string(world.cache_dir().join("CURRENT")).unwrap();
+    let writer = awsideman::sqlite::Connection::open(world.cache_dir().join(current.trim())).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let child = start(&world, &["group", "create", "--name", "Ops"]);
+    let begun = Instant::now();
+    // The journal has the change before its fence is raised.
+    while world.run(["journal", "list", "--json"]).ok().json()["entries"].as_array().unwrap().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "the change was not begun");
+    }
+    signal(&child, Signal::INT);
+    let ran = ended(child, "group create, interrupted").code(130);
+    ran.stderr_has("interrupted; it was not sent to AWS");
+    assert_eq!(world.calls().by_operation.get("AWSIdentityStore.CreateGroup"), None);
+    let entry = world.run(["journal", "list", "--json"]).ok().json()["entries"][0].clone();
+    assert_eq!(entry["outcome"], "failed: interrupted before it was sent to AWS");
+}
+
+#[test]
 fn an_interrupted_batch_names_the_request_ids_and_what_was_not_begun() {
     let world = World::new();
     world.run(["ps", "create", "--name", "Audit"]).ok();

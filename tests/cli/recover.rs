@@ -163,10 +163,7 @@ fn entries_covered_by_a_change_are_not_salvaged() {
     store(&world, 1..2);
     app.store().unwrap().remove(&[exact(2)], Some(now + 60_000), now).unwrap();
     let did = recover(&world, &[]);
-    assert_eq!(
-        (&did["salvaged"]["stored"], &did["salvaged"]["left_out"]),
-        (&9.into(), &serde_json::json!({}))
-    );
+    assert_eq!((&did["salvaged"]["stored"], &did["salvaged"]["left_out"]), (&9.into(), &serde_json::json!({})));
     let fenced = key(2);
     let address = Address { space: SPACE, key: fenced.as_str() };
     assert!(world.app().store().unwrap().standing(address, now).unwrap().fenced, "open fences come along");

@@ -52,7 +52,11 @@ impl Process {
 
     async fn write(&self, change: &Mutation) {
         let writing = InvalidationTargets::new(&self.app).writing(&NoProgress);
-        let written = self.gateway.writer().write(change, None, &writing, &NoProgress).await;
+        let written = self
+            .gateway
+            .writer()
+            .write(change, None, &writing, &std::sync::atomic::AtomicBool::new(false), &NoProgress)
+            .await;
         let written = written.unwrap_or_else(|error| panic!("{change:?}: {}", error.error));
         assert!(written.untold.is_none(), "{change:?}");
     }

@@ -115,9 +115,10 @@ fn shown(entry: &JournalEntry) -> TextReport {
         .field("Instance", entry.space.clone())
         .marked(style, "outcome", outcome(entry));
     let page = check(entry).map_or(page.clone(), |check| page.line(format!("hint: {check}")));
-    page.title("Asked for").line(format!("{:#}", entry.request)).title("There before").line(if entry.before.is_null() {
-        "nothing was read".to_owned()
-    } else {
-        format!("{:#}", entry.before)
-    })
+    let before = match (&entry.before, entry.before_cut_of) {
+        (Value::Null, _) => "nothing was read".to_owned(),
+        (Value::String(start), Some(of)) => format!("{start}\ncut at {} of {of} bytes", start.len()),
+        (before, _) => format!("{before:#}"),
+    };
+    page.title("Asked for").line(format!("{:#}", entry.request)).title("There before").line(before)
 }

@@ -55,12 +55,7 @@ impl SalvageGuard {
     }
 
     /// The same; the records up to `start` were there before the first entry was.
-    fn of(
-        records: Vec<InvalidationRecord>,
-        versions: &HashMap<i64, i64>,
-        start: u64,
-        now: UnixMillis,
-    ) -> SalvageGuard {
+    fn of(records: Vec<InvalidationRecord>, versions: &HashMap<i64, i64>, start: u64, now: UnixMillis) -> SalvageGuard {
         let mut guard = SalvageGuard::default();
         for record in records {
             let version = match versions.get(&record.sequence.cast_signed()) {
@@ -127,12 +122,7 @@ mod tests {
             record(14, glob, Some(NOW)),
         ];
         let guard = SalvageGuard::of(records, &HashMap::from([(11, 3), (12, 5), (13, 7), (14, 9)]), 10, NOW);
-        for (address, last) in [
-            (at("b"), 3),
-            (at("a"), 5),
-            (Address { space: "t", key: "b" }, 7),
-            (at("user:1"), 9),
-        ] {
+        for (address, last) in [(at("b"), 3), (at("a"), 5), (Address { space: "t", key: "b" }, 7), (at("user:1"), 9)] {
             assert!(guard.covers(address, last) && !guard.covers(address, last + 1), "{address:?}");
         }
     }

@@ -286,7 +286,10 @@ impl Stage {
         self.seen.writes += 1;
         let turn = async move {
             // Whether AWS did it, refused it or lost its answer: it has returned.
-            let _ = gateway.writer().write(&change, None, &writing, &NoProgress).await;
+            let _ = gateway
+                .writer()
+                .write(&change, None, &writing, &std::sync::atomic::AtomicBool::new(false), &NoProgress)
+                .await;
             Done::Written
         };
         Actor { turn: Box::pin(turn), reads: None, aws }

@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How several changes are made.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,8 @@ pub(super) struct ChangeLine {
     pub(super) notice: Option<String>,
     check: String,
     asked: Value,
+    /// Whether AWS was asked for it.
+    sent: Arc<AtomicBool>,
 }
 
 /// Several changes.
@@ -98,6 +100,7 @@ impl ChangeSet {
             notice: None,
             check: step.check.clone(),
             asked: Value::Null,
+            sent: Arc::default(),
         };
         let lines = steps.iter().map(line).collect();
         ChangeSet { steps, lines: Mutex::new(lines), new_set: Mutex::default(), stopped: AtomicBool::new(false) }
@@ -165,8 +168,11 @@ impl ChangeSet {
                 change(&arn)
             }
         };
-        self.with(number, |line| (line.ended, line.asked) = (ChangeEnd::UnderWay, change.request()));
-        let done = gateway.writer().write(&change, step.expected.as_ref(), writing, progress).await;
+        let sent = Arc::new(AtomicBool::new(false));
+        self.with(number, |line| {
+            (line.ended, line.asked, line.sent) = (ChangeEnd::UnderWay, change.request(), sent.clone());
+        });
+        let done = gateway.writer().write(&change, step.expected.as_ref(), writing, &sent, progress).await;
         match done {
             Ok(written) => {
                 if let Some(arn) = written.answer["PermissionSetArn"].as_str() {
@@ -207,14 +213,24 @@ impl ChangeSet {
             let entry = entries.iter().find(|entry| entry.request == line.asked && !line.asked.is_null());
             line.journal = entry.map(|entry| entry.id);
             line.request_id = entry.and_then(|entry| entry.request_id.clone());
+            let sent = line.sent.load(Ordering::Acquire);
             let hint = match &line.request_id {
+                _ if !sent => "nothing was changed; run the command again".to_owned(),
                 Some(id) => format!("`awsideman assignment status {id}` tells how it ends"),
                 None => format!("run `{}` before you repeat it", line.check),
             };
-            let why = "interrupted; it was asked of AWS and not confirmed";
-            line.ended = ChangeEnd::Unknown(CliError::new(Code::Interrupted, why).hint(hint));
+            let outcome;
+            (line.ended, outcome) = if sent {
+                let why = "interrupted; it was asked of AWS and not confirmed";
+                let error = CliError::new(Code::Interrupted, why).hint(hint);
+                (ChangeEnd::Unknown(error), MutationOutcome::Unknown("interrupted".into()))
+            } else {
+                let why = "interrupted; it was not sent to AWS";
+                let error = CliError::new(Code::Interrupted, why).hint(hint);
+                (ChangeEnd::Failed(error), MutationOutcome::Failed("interrupted before it was sent to AWS".into()))
+            };
             if let (Some(journal), Some(entry)) = (&writing.journal, line.journal)
-                && let Err(fault) = journal.end(entry, &MutationOutcome::Unknown("interrupted".into()))
+                && let Err(fault) = journal.end(entry, &outcome)
             {
                 progress.notice(&format!("the journal could not be completed: {fault}"));
             }
