@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How fast a cached answer is, as ratios measured in one run: beside an empty program, and beside `cat`. And how much
+# How fast a cached answer is, as ratios measured in one run: next to an empty program, and next to `cat`. And how much
 # memory commands take at their peak, at two sizes of the directory.
 #
 #   scripts/bench.sh              with the release profile

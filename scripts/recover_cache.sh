@@ -2,7 +2,7 @@
 # recover_cache.sh - Recover from cache corruption
 #
 # Nothing needs to be stopped first: running commands and daemons move to the new cache by themselves, and the old one
-# stays where it is, as evidence, with a marker beside it.
+# stays where it is, as evidence, with a marker next to it.
 set -u
 
 echo "Starting cache recovery procedure..."

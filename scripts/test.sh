@@ -48,7 +48,7 @@ tools() {
     watchers
 }
 
-# Who looks at the status page and at the metrics. Without them those tests say that they had nothing to look with.
+# The browser for the status page and promtool for the metrics. Without them those tests report that they were not run.
 watchers() {
     local store="$target/test-tools"
     local may=no
@@ -83,7 +83,7 @@ tests() {
     fi
 }
 
-# The later version beside the ordinary one; its test would build it too, and the time would stand with the tests.
+# Also builds the later version, so that its build does not count as test time.
 build() {
     cargo build --locked --all-targets
     cargo build --locked --features next-schema --bin awsideman-next

@@ -138,7 +138,7 @@ impl InstalledService {
         let _ = write!(
             text,
             "[Unit]\nDescription=awsideman: jobs that are due\nDocumentation=man:awsideman-jobs(1)\n{}\
-             # Told when a run fails for another reason than those below:\n# OnFailure=notify-operator@%n.service\n\n\
+             # Started when a run fails with another code than those below:\n# OnFailure=notify-operator@%n.service\n\n\
              [Service]\nType=oneshot\nExecStart={}\n{}\
              # 3: a job was partial; it alerts after `alerts.partial_runs` in a row. 6: a health finding is critical, and alerts.\n\
              # 130: stopped by a signal.\n\
