@@ -57,10 +57,10 @@ impl Confirmer<'_> {
                 .await?;
             return Ok(SelectedAccounts { accounts: named_once(named), inactive: Vec::new() });
         }
-        let anew = CachePolicy { read: false, ..*policy };
+        let refresh = CachePolicy { read: false, ..*policy };
         let found = match &choice.unit {
-            Some(unit) => self.accounts_below(unit, &anew, progress).await?,
-            None => array(self.gateway.reader().value(&Request::Accounts, &anew, progress).await?),
+            Some(unit) => self.accounts_below(unit, &refresh, progress).await?,
+            None => array(self.gateway.reader().value(&Request::Accounts, &refresh, progress).await?),
         };
         let pattern = choice.pattern.as_ref().map(|pattern| folded(pattern).into_owned());
         let is_like = |account: &Value| {
@@ -103,7 +103,7 @@ impl Confirmer<'_> {
         Ok(pages.concat())
     }
 
-    /// Those that have all of the tags; AWS tells them one account at a time.
+    /// Those that have all of the tags; AWS lists them one account at a time.
     async fn tagged(self, accounts: Vec<Value>, tags: &[(String, String)]) -> Result<Vec<Value>, GatewayError> {
         if tags.is_empty() {
             return Ok(accounts);

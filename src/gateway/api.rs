@@ -190,8 +190,8 @@ impl InstanceTarget {
 /// `target` is `None` only for [`ListCall::Instances`], [`GetCall::CallerIdentity`] and the Organizations reads.
 #[async_trait]
 pub trait IdentityCenterApi: Send + Sync {
-    /// Does what a call of `operation` needs before it can leave (a login, a client) and that takes time: whoever paces
-    /// calls waits for this first, so that a call that has its turn is on the wire at once. Sends no such call.
+    /// Does what a call of `operation` needs before it can leave (a login, a client) and that takes time: the rate limiter
+    /// waits for this first, so that a call that has its turn is sent immediately. Sends no such call.
     async fn ready(&self, _operation: &str) -> Result<(), GatewayError> {
         Ok(())
     }
@@ -242,7 +242,7 @@ pub const OPERATIONS: &[&str] = &[
     "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
 ];
 
-/// What changes need beside [`OPERATIONS`]: the changes themselves, and what is asked on the way to them.
+/// What changes need in addition to [`OPERATIONS`]: the changes themselves, and what is asked on the way to them.
 pub const CHANGE_OPERATIONS: &[&str] = &[
     "AWSIdentityStore.CreateUser",
     "AWSIdentityStore.UpdateUser",

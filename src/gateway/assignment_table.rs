@@ -40,7 +40,7 @@ impl AssignmentRows {
 
     /// By account, permission set and principal.
     pub(super) fn sort(&mut self) {
-        // Ranks of the texts are compared, each of them looked at once.
+        // Ranks of the texts are compared, each of them read one time.
         let mut order: Vec<usize> = (0..self.texts.len()).collect();
         order.sort_unstable_by_key(|&at| &self.texts[at]);
         let mut ranks = vec![0; order.len()];

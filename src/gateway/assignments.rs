@@ -1,4 +1,4 @@
-//! Who has which permission set where: the walk over all pairs, or over one principal.
+//! Lists who has which permission set where: over all pairs, or over one principal.
 //!
 //! A target that could not be read is listed with its reason and never looks empty.
 
@@ -147,7 +147,7 @@ impl AssignmentReader<'_> {
         Ok(AssignmentList { failures, unread: unread + found.unread, ended: ended.or(found.ended), ..found })
     }
 
-    /// Whether AWS lets this caller ask for principals: the first one tells, and what it says is kept.
+    /// Whether AWS lets this caller ask for principals: the first one shows it, and the answer is kept.
     async fn may_ask_principals(
         self,
         principals: &[(PrincipalKind, String)],

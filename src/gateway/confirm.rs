@@ -1,6 +1,6 @@
 //! Names for changes: what a person typed becomes a thing of which AWS says, now, that it is the one that is meant.
 //!
-//! Before anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew,
+//! Before anything is changed AWS has confirmed that the id bears the name; a cache that is behind is read again from AWS,
 //! once; an id or ARN is taken as it is.
 
 use super::api::GetCall;
@@ -195,8 +195,8 @@ impl Confirmer<'_> {
                 (Err(error), _) => Err(error),
             };
         }
-        let anew = CachePolicy { read: false, ..*policy };
-        for policy in [policy, &anew] {
+        let refresh = CachePolicy { read: false, ..*policy };
+        for policy in [policy, &refresh] {
             let id = match self.id_of(noun, text, policy, progress).await {
                 // The cache may be behind; AWS itself is not.
                 Err(GatewayError::NotFound { .. } | GatewayError::Ambiguous { .. }) if policy.read => continue,
@@ -250,14 +250,14 @@ impl Confirmer<'_> {
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<(PrincipalKind, Confirmed), GatewayError> {
-        let anew = CachePolicy { read: false, ..*policy };
+        let refresh = CachePolicy { read: false, ..*policy };
         let (kind, name) = match (kind, text.strip_prefix("user:"), text.strip_prefix("group:")) {
             (Some(kind), ..) => (kind, text),
             (None, Some(name), _) => (PrincipalKind::User, name),
             (None, None, Some(name)) => (PrincipalKind::Group, name),
             (None, None, None) => match self.gateway.resolver().principal(text, policy, progress).await {
                 Err(GatewayError::NotFound { .. } | GatewayError::Ambiguous { .. }) if policy.read => {
-                    (self.gateway.resolver().principal(text, &anew, progress).await?.kind, text)
+                    (self.gateway.resolver().principal(text, &refresh, progress).await?.kind, text)
                 }
                 found => (found?.kind, text),
             },
@@ -368,7 +368,7 @@ mod tests {
         );
         assert!(
             !ResourceKind::PermissionSet.is_called(&set, "admin"),
-            "names of permission sets are told apart by case"
+            "names of permission sets are distinguished by case"
         );
         let account = json!({"Name": "prod", "Email": "prod@example.com"});
         assert!(

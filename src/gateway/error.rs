@@ -96,7 +96,7 @@ pub enum GatewayError {
     Ambiguous {
         /// The name.
         name: String,
-        /// The ids to choose from, each with what tells it apart.
+        /// The ids to choose from, each with what distinguishes it.
         choices: Vec<String>,
     },
     /// The region has no instance of Identity Center that we may see.
@@ -142,7 +142,7 @@ pub enum GatewayError {
         operation: String,
         /// AWS's words.
         detail: String,
-        /// Whether it passes by itself: an earlier change is still spreading, or another is being made at once. Else
+        /// Whether it passes by itself: an earlier change is still spreading, or another is being made at the same time. Else
         /// there is something in the way (a name that is taken).
         passing: bool,
         /// AWS's id of the request.
@@ -238,7 +238,7 @@ pub enum GatewayError {
 /// The start of an error's detail when the service answered with a failure.
 const SERVICE_FAILED: &str = "the service failed";
 
-/// A service that answers with an error of its own can be reached.
+/// A service that answers with its own error can be reached.
 fn unanswered(operation: &str, detail: &str) -> String {
     if detail.starts_with(SERVICE_FAILED) {
         format!("{operation}: {detail}")

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// So many bytes of what a page brings along are stored in one step; an ordinary page has far less.
 const BROUGHT_BYTES: usize = 4 * 1024 * 1024;
-/// Calls of one walk that are under way at once. The pace decides how fast they go: these are only so many that it is the
+/// Calls of one walk that are in progress at a time. The pace decides how fast they go: these are only so many that it is the
 /// quota and not the latency that holds them up, at 200 calls a second still with 150 ms for each.
 pub(super) const PARALLEL: usize = 32;
 
@@ -308,7 +308,7 @@ async fn one(
     }
 }
 
-/// The policies and the boundary: each by a call of its own, which may be denied without the others.
+/// The policies and the boundary: each by its own call, which may be denied without the others.
 async fn policies(
     source: &dyn IdentityCenterApi,
     target: &InstanceTarget,

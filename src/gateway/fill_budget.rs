@@ -71,7 +71,7 @@ impl Room {
         true
     }
 
-    /// Asks the store how much is left. One that cannot say is not held back: the next sweep sees to it.
+    /// Asks the store how much is left. A store that does not know is not limited here: the next sweep enforces the limit.
     fn measure(&self, cache: &Cache, known: &mut StoredSize) {
         let Ok(size) = cache.store().size() else {
             (known.bytes, known.entries) = (u64::MAX, u64::MAX);

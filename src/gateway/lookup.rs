@@ -19,7 +19,7 @@ pub enum Looked {
     Fault(StoreFault),
 }
 
-/// Told of every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
+/// Receives every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
 pub type Recorder = Arc<dyn Fn(Looked, Resource, u64) + Send + Sync>;
 
 /// What of a lookup is recorded.

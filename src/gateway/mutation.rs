@@ -326,7 +326,7 @@ impl Mutation {
         }
     }
 
-    /// What it makes false in the cache, as far as the request alone tells; `write.rs` adds what was there before.
+    /// What it invalidates in the cache, as far as the request alone shows; `write.rs` adds what was there before.
     pub fn event(&self) -> ChangeEvent {
         let set = |operation, arn: &str| ChangeEvent::new(Resource::PermissionSet, operation, arn);
         match self {

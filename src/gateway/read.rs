@@ -117,7 +117,7 @@ impl Reader<'_> {
                 let accept = ReadOptions { max_age: policy.max_age, stale: true };
                 let stale = self.look(request, &text, accept, Note::Nothing, show)?;
                 let Some(provenance) = stale else { return Err(error) };
-                if !self.gateway.told_stale.swap(true, Ordering::Relaxed) {
+                if !self.gateway.noticed_stale.swap(true, Ordering::Relaxed) {
                     let age = Duration::from_millis(provenance.age_ms.unsigned_abs());
                     let age = crate::model::format_duration(age);
                     progress.notice(&format!("AWS did not answer ({error}); this is from the cache, {age} old"));

@@ -1,6 +1,6 @@
-//! What happens when it is learned later how an accepted change ended: journal and cache are told.
+//! Records the late result of an accepted change in the journal and in the cache.
 //!
-//! An end that is learned late closes the change as one that was learned at once does.
+//! A late result closes the change as an immediate one does.
 
 use super::api::PrincipalKind;
 use super::journal::MutationOutcome;
@@ -12,14 +12,14 @@ use crate::cache::{CacheError, dirty};
 use crate::gateway::write::Writer;
 use serde_json::Value;
 
-/// What became of telling.
+/// The outcome of recording.
 #[derive(Debug, Default)]
 pub struct Reconciled {
     /// The entry of the journal, when the change was made from here.
     pub journal: Option<i64>,
     /// What could not be written down.
     pub faults: Vec<String>,
-    /// The cache could not be told: exit code 12.
+    /// The invalidation could not be recorded: exit code 12.
     pub untold: Option<CacheError>,
 }
 

@@ -305,7 +305,7 @@ pub(super) fn both(kind: &str, id: &str, owner: &Value, bearer: &str) -> Gateway
     }
 }
 
-/// Ids of the items that `is` picks, each with what tells it apart.
+/// Ids of the items that `is` picks, each with what distinguishes it.
 pub(super) fn matching(items: &Value, id: &str, label: &str, is: impl Fn(&Value) -> bool) -> Vec<(String, String)> {
     let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();

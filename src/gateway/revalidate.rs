@@ -54,7 +54,7 @@ pub(super) struct FillSlot<'a> {
     /// Whether a fence stood when the ticket was taken. What was read then may be from before a change whose record the
     /// ticket knows already: nothing says what to read again.
     pub(super) fenced: bool,
-    /// Whether nobody waits for the answer, so that it may wait for a fence.
+    /// Whether no user waits for the answer, so that it may wait for a fence.
     pub(super) patient: bool,
 }
 
@@ -117,7 +117,7 @@ impl Fetcher<'_> {
         Ok(StoreResult::Overtaken)
     }
 
-    /// Whether a fence covered the key when the ticket was taken, or has come since; also when nobody can tell.
+    /// Whether a fence covered the key when the ticket was taken, or has come since; also when that is unknown.
     pub(super) fn was_fenced(self, space: &str, key: &Key, ticket: Ticket) -> bool {
         let address = Address { space, key: key.as_str() };
         self.gateway.cache().store().standing(address, ticket.taken_at()).map_or(true, |standing| standing.fenced)

@@ -34,12 +34,12 @@ pub(super) struct Flights {
     state: StateDir,
     /// A hash of where the cache is: who has another one would wait for an answer that he does not get.
     place: u64,
-    /// Flights and holders that were waited for in vain: no wait for them begins again.
+    /// Flights and holders whose wait was given up: no wait for them begins again.
     abandoned: Mutex<HashSet<Abandoned>>,
     held: Arc<Beats>,
 }
 
-/// What a wait was in vain for.
+/// The subject of a wait that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Abandoned {
     Flight(String),
@@ -71,7 +71,7 @@ impl Flights {
             || self.state.process(name).is_some_and(|process| abandoned.contains(&Abandoned::Holder(process.pid)))
     }
 
-    /// Notes a wait that was in vain; whether it is the first for its holder.
+    /// Notes a wait that was given up; returns whether it is the first for its holder.
     fn abandon(&self, name: &str, process: Option<&Process>) -> bool {
         let mut abandoned = self.abandoned();
         let is_new = abandoned.insert(Abandoned::Flight(name.to_owned()));
@@ -141,7 +141,7 @@ pub(super) enum Turn {
     Mine(Flight),
     /// Another process has it.
     Theirs(Awaited),
-    /// Everybody's: nothing may be stored now, nothing can be locked, or the holder was waited for in vain.
+    /// Every process's: nothing may be stored now, nothing can be locked, or the wait for the holder was given up.
     Anyone,
 }
 

@@ -129,7 +129,7 @@ pub(super) fn each(body: &mut dyn Read, visit: &mut dyn FnMut(Value) -> io::Resu
     failed.map_or_else(|| Ok(shown?), Err)
 }
 
-/// Hands the items of a JSON array on until it is told to stop.
+/// Passes the items of a JSON array on until the callback stops it.
 struct Items<F>(F);
 
 impl<'de, F: FnMut(Value) -> bool> Visitor<'de> for Items<F> {

@@ -1,8 +1,8 @@
 //! Verifies stored entries against AWS, and replaces or removes those that differ.
 //!
-//! An entry is called wrong only if it was stored before AWS was asked and is still there after; what a change took
-//! away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that one comparison does not
-//! mend what the next one is to find.
+//! An entry is called wrong only if it was stored before AWS was asked and is still there after; an entry that a change removed meanwhile
+//! is not wrong. Nothing that a list brings along is stored, so that one comparison does not
+//! repair what the next one is to find.
 
 use super::core::{CachePolicy, Gateway};
 use super::error::GatewayError;
@@ -214,7 +214,7 @@ impl Verifier<'_> {
         if Request::of_key(&meta.key).is_none() {
             return Some(FOREIGN);
         }
-        // What has expired answers nobody whom AWS can answer.
+        // An expired entry answers only while AWS cannot.
         (!matches!(self.gateway.cache().verdict(meta), Usability::Fresh { .. })).then_some(EXPIRED)
     }
 
@@ -253,12 +253,12 @@ impl Verifier<'_> {
         }
         let Some((flaw, differences)) = differences else { return Ok(Judged::Right) };
         let answer = truth.as_mut().map(Truth::spool).filter(|_| ticket.is_valid());
-        let mended = self.mend(request, text, answer, ticket, provenance.stored_at)?;
+        let mended = self.repair(request, text, answer, ticket, provenance.stored_at)?;
         Ok(Judged::Wrong(Wrong { key: key.to_string(), age_ms: provenance.age_ms, flaw, differences, mended }))
     }
 
     /// Puts AWS's answer in the place of a wrong one, as any fill does: unless a change has overtaken it.
-    fn mend(
+    fn repair(
         self,
         request: &Request,
         text: &str,

@@ -29,9 +29,9 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 /// The longest such pause.
 const LAST_LOOK: Duration = Duration::from_secs(3);
 
-/// What a change needs beside the gateway.
+/// What a change needs in addition to the gateway.
 pub struct Writing {
-    /// How the cache is told.
+    /// Invalidates the entries that the change affects.
     pub fences: Fences,
     /// Where it is written down; `None` where that cannot be done, which has been said.
     pub journal: Option<Journal>,
@@ -50,7 +50,7 @@ pub struct Written {
     pub journal: Option<i64>,
     /// Entries that went from the cache.
     pub invalidated: u64,
-    /// AWS was changed and the cache could not be told: exit code 12, after the answer.
+    /// AWS was changed and the invalidation could not be recorded: exit code 12, after the answer.
     pub untold: Option<CacheError>,
 }
 
@@ -156,7 +156,7 @@ impl Writer<'_> {
     }
 
     /// Asks how an accepted change goes until it has ended. While AWS is at it the fence is kept up.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one change, all of its own kind")]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one change, each of another type")]
     async fn follow(
         self,
         pending: Pending,
@@ -195,7 +195,7 @@ impl Writer<'_> {
             pause = (pause * 3 / 2).min(LAST_LOOK);
             match self.gateway.source().fetch(Some(target), &GetCall::Status(pending, id.to_owned())).await {
                 Ok(found) => status = found,
-                // AWS may not show the status at once; whether it ever does is a matter of patience.
+                // AWS may not show the status immediately: wait for it until the timeout.
                 Err(GatewayError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -256,7 +256,7 @@ impl MutationInProgress<'_> {
         witness: &crate::cache::Witness,
     ) -> Result<RecordedInvalidation, CacheError> {
         let (fences, raised) = (&self.writing.fences, self.raised.as_ref().ok());
-        // What was there before is the ground on which exact keys were chosen: if somebody else changed it since, all
+        // What was there before is the ground on which exact keys were chosen: if another process changed it since, all
         // that it could have been goes.
         let shaken = image.is_read() && fences.overtaken(witness, &self.space, &image.ground, raised);
         let event = if shaken { event.clone().forget_image() } else { event.clone() };

@@ -21,7 +21,7 @@ pub(super) const LONGEST_TEXT: usize = 4 * 1024;
 /// The same for an error code and the id of a request.
 const LONGEST_CODE: usize = 128;
 
-/// What a call was about, for the sentence that tells why it failed.
+/// What a call was about, for the message that states why it failed.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     /// `identitystore ListUsers`

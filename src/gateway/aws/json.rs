@@ -36,7 +36,7 @@ impl JsonFields {
     ///
     /// AWS sends seconds as a floating-point number: 1660051313.958 arrives as .957999944.
     pub(super) fn time(self, name: &str, value: Option<&DateTime>) -> Self {
-        // A time that cannot be written (year 10000) is left out: it tells a reader nothing.
+        // A time that cannot be written (year 10000) is left out: it has no meaning for a reader.
         self.value(name, value.and_then(|at| rounded(at)?.fmt(Format::DateTime).ok()).map(Value::from))
     }
 
@@ -64,7 +64,7 @@ fn rounded(at: &DateTime) -> Option<DateTime> {
     i64::try_from(millis).ok().map(DateTime::from_millis)
 }
 
-/// Documents by name. A `HashMap` has no order of its own, and the stored bytes must not change from read to read.
+/// Documents by name. A `HashMap` has no order, and the stored bytes must not change from read to read.
 pub(super) fn documents(documents: &HashMap<String, Document>) -> Value {
     let mut names: Vec<_> = documents.iter().collect();
     names.sort_unstable_by_key(|(name, _)| name.as_str());

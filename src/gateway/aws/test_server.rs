@@ -1,4 +1,4 @@
-//! For tests: a local HTTP server that answers AWS calls with what it is told, so that the real SDK is tested.
+//! For tests: a local HTTP server that answers AWS calls with given answers, so that the real SDK is tested.
 //!
 //! One thread, plain sockets, and every request written down.
 
@@ -16,7 +16,7 @@ pub(super) enum CannedResponse {
     Truncated,
     /// Nothing, until the client gives up.
     Silence,
-    /// The connection is closed at once.
+    /// The connection is closed immediately.
     HangUp,
 }
 

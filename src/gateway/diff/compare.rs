@@ -14,7 +14,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// How many differences of one answer are told.
+/// How many differences of one answer are reported.
 pub(crate) const MOST: usize = 20;
 
 /// One place in which they differ.
@@ -94,7 +94,7 @@ impl Truth {
         }
     }
 
-    /// Elements that are only stored beside those that only AWS has; two of one id are one that has changed.
+    /// Elements that are only stored, next to those that only AWS has; two of one id are one that has changed.
     fn of_lists(&mut self, gone: Vec<Value>, uncounted: u64, mut left: HashMap<u128, u32>) -> io::Result<Differences> {
         let mut found = Differences { first: Vec::new(), more: uncounted };
         left.retain(|_, n| *n > 0);
@@ -145,7 +145,7 @@ fn tell(at: String, cached: &Value, aws: &Value, into: &mut Differences) {
     }
 }
 
-/// What tells an element of a list from the others.
+/// What distinguishes an element of a list from the others.
 fn identity(value: &Value) -> String {
     let fields: &[&[&str]] = &[
         &["UserId"],
@@ -242,10 +242,10 @@ mod tests {
         let ours = json!([{"UserId": "1", "UserName": "ada"}, {"UserId": "2"}, {"UserId": "3"}]);
         let theirs = json!([{"UserId": "1", "UserName": "eva"}, {"UserId": "3"}, {"UserId": "4"}]);
         let found = differ(&ours, &theirs);
-        let told: Vec<String> =
+        let reported: Vec<String> =
             found.first.iter().map(|one| format!("{}: {} -> {}", one.at, one.cached, one.aws)).collect();
         assert_eq!(
-            told,
+            reported,
             [r#"[1].UserName: "ada" -> "eva""#, r#"[4]: null -> {"UserId":"4"}"#, r#"[2]: {"UserId":"2"} -> null"#]
         );
         assert_eq!(found.more, 0);

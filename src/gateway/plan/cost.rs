@@ -28,7 +28,7 @@ pub struct WalkPlan {
     pub targets: Vec<TargetCost>,
     /// Calls to AWS in all: a lower bound if the count is not exact.
     pub calls: u64,
-    /// How long they take at the quota, in seconds, with all families of APIs asked at once.
+    /// How long they take at the quota, in seconds, with calls to all families of APIs in parallel.
     pub seconds: f64,
     /// What the entries take in the cache.
     pub bytes: u64,
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn families_are_asked_at_once_and_what_waits_for_another_comes_after_it() {
+    fn families_are_asked_in_parallel_and_dependent_targets_come_later() {
         let rates = Rates { identity_store: 20.0, sso_admin: 10.0, organizations: 5.0 };
         let targets = vec![
             planned(WarmTarget::Users, 200),

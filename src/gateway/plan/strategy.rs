@@ -6,7 +6,7 @@
 //!
 //! *Pairs*: where is each permission set, then who has it in each such account: one call for each set and each pair.
 //! *Principals*: what each group and user has: one call for each. It is for the management account alone, and does not
-//! find what deleted principals still have, since nobody lists them any more.
+//! find what deleted principals still have, since no list has them any more.
 
 use crate::clock::millis;
 use crate::gateway::api::PrincipalKind;
@@ -76,7 +76,7 @@ impl Traversals<'_> {
             return Ok(self.judged(space, Traversal::Pairs, policy));
         }
         lists.await;
-        // Above this it is the pairs in any case: nobody counts on.
+        // Above this it is the pairs in any case: counting stops.
         let most = pairs.saturating_mul(5) / 4 + 1;
         let mut principals = 0;
         for request in [Request::Groups, Request::Users] {

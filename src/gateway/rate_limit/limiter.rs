@@ -1,16 +1,16 @@
 //! The arithmetic of one shared limit: when the next call may leave.
 //!
-//! Calls that leave within the slots given out here never exceed the rate in any second, whoever asked and however
-//! late each is; after a throttle the rate drops at once and comes back little by little. Times are microseconds
+//! Calls that leave within the slots given out here never exceed the rate in any second, whichever process asked and however
+//! late each is; after a throttle the rate drops immediately and comes back little by little. Times are microseconds
 //! since the epoch.
 //!
 //! The proof: every slot has a moment in it that is [`SLACK`] / rate or more after that of the slot before, and its call
 //! leaves [`LATE`] after that moment at most. So of rate + 1 calls in a row the last leaves 1 s x [`SLACK`] - [`LATE`] =
-//! 1.015 s or more after the first. A call that comes later still pays for it: all slots that nobody has taken yet move
+//! 1.015 s or more after the first. A call that comes later still pays for it: all free slots move
 //! by as much, and it may leave if that is soon enough to be before the last of the rate + 1. What is above a second is
 //! left to the way from here to AWS, which may take one call 15 ms longer than another.
 //!
-//! The host's clock is good enough for this. Set forward, it skips slots, which nobody then uses; set back, it makes
+//! The host's clock is good enough for this. Set forward, it skips slots, which then stay unused; set back, it makes
 //! everyone wait until it has caught up, and where that is longer than a queue can be, the row is not believed.
 
 /// How much longer than exact each step is.
@@ -18,7 +18,7 @@ const SLACK: f64 = 1.03;
 /// How late a call may use its slot for nothing: timers wake by the millisecond, other threads and processes have their
 /// turn first.
 const LATE: i64 = 15_000;
-/// A call that is later pays only where nobody has taken a slot that begins so long after its own: short of the second
+/// A call that is later pays only where no call has taken a slot that begins so long after its own: short of the second
 /// in which they are counted together.
 const SOON: i64 = 1_000_000;
 /// What a slot is wider at most for a call that has missed several.
@@ -60,7 +60,7 @@ pub(crate) struct Slot {
 /// What is remembered of one limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct LimiterState {
-    /// The first moment that nobody has taken yet.
+    /// The first free moment.
     pub(crate) next: i64,
     /// The share of the rate that was left after the last throttle.
     pub(crate) factor: f64,
@@ -86,7 +86,7 @@ impl LimiterState {
         if limit.background.is_some() && at > now + HORIZON {
             return Err(at - HORIZON);
         }
-        // A background call takes more of the time line than an interactive one: that is the share it leaves. Whoever is
+        // A background call takes more of the time line than an interactive one: that is the share it leaves. A call that is
         // always late (a host that is busy with something else) takes more of it too, and then comes to his turn. By as
         // much as a slot is longer, its call may be later.
         let longer = micros(SLACK / (rate * limit.background.unwrap_or(1.0))) - step;

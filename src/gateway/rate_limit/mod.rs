@@ -68,7 +68,7 @@ pub struct PaceSettings {
     /// sandbox's name).
     pub space: String,
     /// The region, where a call that names an instance is metered by that: all logins of the host share the quota of an
-    /// instance. `None` where `space` tells instances apart.
+    /// instance. `None` where `space` distinguishes instances.
     pub instances: Option<String>,
     /// Whether a warm or a job asks, and not a person.
     pub background: bool,
@@ -184,7 +184,7 @@ impl RateLimited {
             let again = error.again();
             let error = match error {
                 GatewayError::Throttled { operation: words, retry_after_ms, .. } => {
-                    // A service that gives credentials has a quota of its own.
+                    // A service that gives credentials has its own quota.
                     if is_of_call {
                         self.throttled(operation, target, retry_after_ms);
                     }
@@ -212,7 +212,7 @@ impl RateLimited {
         }
     }
 
-    /// The answer, if it comes within the time for it. A change has the whole time: whoever gives up on it does not know
+    /// The answer, if it comes within the time for it. A change has the whole time: a caller that gives up on it does not know
     /// what it did.
     async fn in_time<T>(
         &self,
@@ -236,7 +236,7 @@ impl RateLimited {
         }
     }
 
-    /// Waits until a call of `operation` may leave: now, which is what comes back. Nobody waits at a terminal for longer than `patience` because AWS
+    /// Waits until a call of `operation` may leave: now, which is what comes back. A command at a terminal waits no longer than `patience` because AWS
     /// asked for silence.
     async fn turn(
         &self,
@@ -372,7 +372,7 @@ impl RateLimited {
     }
 
     async fn until(&self, at: i64) {
-        // A timer may wake too early. A clock that was set back meanwhile makes nobody wait for the same time again.
+        // A timer may wake too early. A clock that was set back meanwhile makes no call wait for the same time again.
         let mut wait = at.saturating_sub(self.time.now());
         while wait > 0 {
             self.time.sleep(micros(wait)).await;

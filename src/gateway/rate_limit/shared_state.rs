@@ -1,7 +1,7 @@
 //! Where the rows of the limits are kept: one small database in the state directory, shared by every process.
 //!
 //! A database that cannot be had never fails a call: the same rules then hold within this process, from where all
-//! processes were. A damaged one is thrown away and made anew, one that was moved or removed is left, and what this
+//! processes were. A damaged one is deleted and created again, one that was moved or removed is left, and what this
 //! process knows goes into the new one.
 
 use crate::gateway::rate_limit::limiter::LimiterState;
@@ -70,7 +70,7 @@ impl LimiterTable {
         let SavedRow { shared, local } = &mut *kept;
         let known = local.entry(key.to_owned()).or_default();
         if let Some(path) = &self.path {
-            // The second round is for a database that was damaged and has just been made anew.
+            // The second round is for a database that was damaged and has just been created again.
             for _ in 0..2 {
                 if matches!(shared, SharedFile::Open(_, opened) if *opened != file(path)) {
                     *shared = SharedFile::Unopened;
@@ -137,7 +137,7 @@ impl LimiterTable {
             .map_err(SqliteError::Busy)?;
         match sound(plan) {
             Err(error) if error.is_damage() => {
-                tracing::debug!(%error, "the database of the pace is made anew");
+                tracing::debug!(%error, "the database of the rate limiter is created again");
                 for ending in ["-wal", "-shm", ""] {
                     // What cannot be removed shows when it is opened again.
                     let _ = std::fs::remove_file(sqlite::sidecar(plan.path, ending));

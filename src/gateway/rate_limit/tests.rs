@@ -1,4 +1,4 @@
-//! The pace, on a clock that only moves when somebody waits.
+//! The rate limiter, on a clock that only moves when a task waits.
 //!
 //! No test sleeps.
 
@@ -9,14 +9,14 @@ use std::path::Path;
 
 const START: i64 = 1_700_000_000_000_000;
 
-/// A clock in microseconds. It moves to the end of the shortest wait when nobody has anything else to do, so that
+/// A clock in microseconds. It moves to the end of the shortest wait when no task has anything else to do, so that
 /// tasks wait for each other as they would outside.
 struct Virtual(Mutex<Sleepers>);
 
 struct Sleepers {
     now: i64,
     asleep: BTreeSet<(i64, u64)>,
-    /// How often somebody fell asleep or woke up; the number also tells sleepers apart.
+    /// How often a task fell asleep or woke up; the number also distinguishes sleepers.
     moves: u64,
 }
 
@@ -80,7 +80,7 @@ struct Scripted {
     time: Arc<Virtual>,
     sent: Arc<Mutex<Vec<i64>>>,
     errors: Mutex<VecDeque<GatewayError>>,
-    /// When it can first send, and whoever asks before that waits.
+    /// When it can first send, and a call before that waits.
     ready_at: i64,
 }
 
@@ -98,7 +98,7 @@ impl Scripted {
 
 /// Stands for an answer that never comes.
 fn silence() -> GatewayError {
-    GatewayError::Output(std::io::Error::other("never told"))
+    GatewayError::Output(std::io::Error::other("never reported"))
 }
 
 #[async_trait]
@@ -218,7 +218,7 @@ async fn two_processes_on_one_database_together_keep_to_the_rate() {
     assert!((17..=20).contains(&world.busiest_second()), "{}", world.busiest_second());
 }
 
-/// A login takes its time, and whoever waited for it has not come to his turn meanwhile.
+/// A login takes its time, and a call that waited for it has not had its turn meanwhile.
 #[tokio::test]
 async fn calls_that_waited_for_a_login_do_not_leave_all_at_once() {
     let mut world = PaceFixture::new();

@@ -42,7 +42,7 @@ pub(in crate::gateway) struct Walked {
 }
 
 impl WarmCheckpoint {
-    /// Whether a warm that begins now goes on with this one rather than beginning anew.
+    /// Whether a warm that begins now resumes this one rather than beginning again.
     pub(in crate::gateway) fn goes_on(&self, now: UnixMillis) -> bool {
         let within = |at: UnixMillis, most: i64| !clock::is_ahead(at, now) && now.saturating_sub(at) < most;
         match self.ended {

@@ -1,6 +1,6 @@
 //! One target of a warm: left alone, left to another process, or asked of AWS, compared and stored.
 //!
-//! `renew_one` alone decides; what could not be read is listed with its reason; a target that somebody else is
+//! `renew_one` alone decides; what could not be read is listed with its reason; a target that another process is
 //! fetching is not fetched twice.
 
 use super::report::Warmed;

@@ -42,7 +42,7 @@ pub(in crate::gateway) struct Round<'a> {
     pub(in crate::gateway) again: bool,
     /// What the target held at the last warm, where that is kept.
     pub(in crate::gateway) baseline: Option<&'a Baseline>,
-    /// Told how far it is.
+    /// Receives the progress.
     pub(in crate::gateway) progress: &'a dyn Progress,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum Renewed {
 }
 
 impl<'a> Round<'a> {
-    /// One that renews nothing: it only tells what would be left alone.
+    /// A round that renews nothing: it only shows which entries would be left alone.
     pub(in crate::gateway) fn looking(space: &'a str, renew: Renew, progress: &'a dyn Progress) -> Round<'a> {
         Round { space, renew, since: None, patience: None, names: false, again: false, baseline: None, progress }
     }

@@ -1,7 +1,7 @@
-//! Warming: asking AWS ahead of the commands, every family of its APIs at once.
+//! Warming: reads from AWS ahead of the commands, all families of its APIs in parallel.
 //!
-//! What may be left alone is, what could not be read is listed, a budget of calls is never passed, and a warm that
-//! was killed is gone on with.
+//! Guarantee: entries that are fresh enough are left alone, targets that could not be read are listed, a budget of calls is
+//! never exceeded, and a warm that was killed is resumed.
 
 use super::baseline::Baseline;
 use super::checkpoint::{WarmCheckpoint, is_refusal};
@@ -73,7 +73,7 @@ impl TargetDone {
         }
     }
 
-    /// Waits until the target has ended; at once when it is not part of this warm.
+    /// Waits until the target has ended; returns immediately if it is not part of this warm.
     async fn of(&self, target: WarmTarget) {
         if let Some((_, gate)) = self.0.iter().find(|(gate, _)| *gate == target) {
             // The sender lives as long as this does.

@@ -9,7 +9,7 @@ use crate::gateway::aws::tests::{aws, refusal, target};
 use crate::gateway::{Attribute, CHANGE_OPERATIONS, Grant, IdentityCenterApi, NewUser, PrincipalKind, SetFields};
 use serde_json::json;
 
-/// A change, the rest of what it sends beside store or instance, AWS's answer, and ours.
+/// A change, the rest of what it sends in addition to store or instance, AWS's answer, and ours.
 type Case = (Mutation, Value, Value, Value);
 
 fn text(text: &str) -> String {
