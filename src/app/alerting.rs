@@ -90,7 +90,7 @@ impl<'a> Alerting<'a> {
     }
 
     fn send(&self, database: &mut Database) -> Result<Delivered, AppError> {
-        Ok(alerts::deliver(database, &delivery(&self.app), self.app.clock().now())?)
+        Ok(alerts::deliver(database, &delivery(self.app), self.app.clock().now())?)
     }
 }
 
