@@ -1,7 +1,6 @@
-//! The sandbox's own paths, for whoever runs it: counters, faults, and the release of what is held.
+//! The admin API of the sandbox: counters, faults, and the release of held calls.
 //!
-//! None of them counts as a call; what cannot be is refused with 400 in words that name it, and then nothing has
-//! changed.
+//! Guarantee: none of these requests counts as a call. An invalid one gets 400 with the reason and changes nothing.
 
 use crate::faults::rules::BadFaults;
 use crate::faults::rules::Faults;
@@ -19,7 +18,7 @@ use axum::routing::post;
 use serde::Deserialize;
 use serde_json::json;
 
-/// Everything below `/_sandbox`.
+/// The routes below `/_sandbox`.
 pub(crate) fn routes() -> Router<Service> {
     Router::new()
         .route("/_sandbox/calls", get(calls))
@@ -27,11 +26,13 @@ pub(crate) fn routes() -> Router<Service> {
         .route("/_sandbox/reset-calls", post(reset_calls))
         .route("/_sandbox/operations", get(operations))
         .route("/_sandbox/organization", get(counts))
+        // The spelling of earlier versions.
+        .route("/_sandbox/organisation", get(counts))
         .route("/_sandbox/faults", get(faults).post(set_faults))
         .route("/_sandbox/release", post(release))
 }
 
-/// What every other path gets.
+/// The answer to every other path.
 pub(crate) async fn nothing_here() -> Response {
     let text = "AWS calls are POST /; the sandbox's own are GET /_sandbox/calls, GET /_sandbox/arrivals, POST \
                 /_sandbox/reset-calls, GET /_sandbox/operations, GET /_sandbox/organization, GET and POST /_sandbox/faults and POST \
@@ -73,7 +74,7 @@ async fn set_faults(State(service): State<Service>, body: Bytes) -> Response {
     }
 }
 
-/// What is to go on; everything that waits, when nothing is said.
+/// The calls to release; all waiting ones by default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Release {

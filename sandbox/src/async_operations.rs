@@ -1,7 +1,7 @@
-//! Asynchronous operations: begun by a call, ended by time.
+//! Asynchronous operations: a call starts them, and time ends them.
 //!
-//! What they are to do shows only when they end, and they end in the order in which they began; whether one can be
-//! done is decided when it ends, as AWS does; one that failed has changed nothing and says why.
+//! They take effect when they end, in the order of their start. As in AWS, their preconditions are checked at the
+//! end. A failed operation changes nothing and has a reason.
 
 use crate::clock::Now;
 use crate::records::Assignment;
@@ -11,11 +11,11 @@ use crate::state::Organization;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// All of them, ended ones too.
+/// All operations, including ended ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progressing {
     all: BTreeMap<Id, Task>,
-    /// Those under way, in the order in which they began.
+    /// The ongoing ones, in the order of their start.
     open: Vec<Id>,
 }
 
@@ -26,22 +26,22 @@ pub(crate) struct Task {
     pub(crate) work: Work,
     pub(crate) begun: Now,
     pub(crate) state: State,
-    /// Why it will fail whatever comes.
+    /// The reason if it will fail in any case.
     pub(crate) doom: Option<String>,
 }
 
-/// What is to be done.
+/// The work of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Assign a permission set.
     Create(Assignment),
-    /// Take an assignment away.
+    /// Delete an assignment.
     Delete(Assignment),
-    /// Bring a permission set up to date in an account, or in all that have it.
+    /// Provision a permission set to an account, or to all its accounts.
     Provision { permission_set: Id, account: Option<Id> },
 }
 
-/// How it stands.
+/// The state of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     InProgress,
@@ -50,7 +50,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// AWS's word for it.
+    /// The word of AWS for it.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
             State::InProgress => "IN_PROGRESS",
@@ -61,7 +61,7 @@ impl State {
 }
 
 impl Work {
-    /// The permission set that it is about.
+    /// Its permission set.
     pub(crate) fn permission_set(&self) -> &Id {
         match self {
             Work::Create(assignment) | Work::Delete(assignment) => &assignment.permission_set_arn,
@@ -69,7 +69,7 @@ impl Work {
         }
     }
 
-    /// The assignment that it makes or takes away.
+    /// The assignment that it creates or deletes.
     pub(crate) fn assignment(&self) -> Option<&Assignment> {
         match self {
             Work::Create(assignment) | Work::Delete(assignment) => Some(assignment),
@@ -79,7 +79,7 @@ impl Work {
 }
 
 impl Progressing {
-    /// Begins one.
+    /// Starts an operation.
     pub(crate) fn begin(&mut self, task: Task) {
         self.open.push(task.request_id.clone());
         self.all.insert(task.request_id.clone(), task);
@@ -90,19 +90,19 @@ impl Progressing {
         &self.all
     }
 
-    /// Those under way.
+    /// The ongoing ones.
     pub(crate) fn under_way(&self) -> impl Iterator<Item = &Task> {
         self.open.iter().filter_map(|id| self.all.get(id))
     }
 
-    /// Whether one would end now, if each takes `delay`.
+    /// Whether it would end now, if each takes `delay`.
     pub(crate) fn is_due(&self, since: Duration, delay: Duration) -> bool {
         self.under_way().next().is_some_and(|task| task.begun.since.saturating_add(delay) <= since)
     }
 }
 
 impl Organization {
-    /// Ends what is due.
+    /// Ends the operations that are due.
     pub(crate) fn settle(&mut self, since: Duration, delay: Duration) {
         while self.progressing.is_due(since, delay) {
             let id = self.progressing.open.remove(0);
@@ -120,7 +120,7 @@ impl Organization {
         }
     }
 
-    /// Why something cannot be done, in AWS's words.
+    /// The reason why it is not possible, as AWS words it.
     fn obstacle(&self, work: &Work) -> Option<String> {
         let suspended = |account: &Id| self.accounts.get(account).is_none_or(|account| account.state != "ACTIVE");
         match work {
@@ -162,7 +162,7 @@ impl Organization {
         match work {
             Work::Create(assignment) => {
                 let pair = (assignment.permission_set_arn.clone(), assignment.account_id.clone());
-                // An assignment brings the newest permission set with it.
+                // An assignment provisions the current permission set.
                 self.outdated.remove(&pair);
                 self.add_assignment(assignment);
             }

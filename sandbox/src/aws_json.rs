@@ -1,7 +1,7 @@
-//! The wire: what a call asks for in AWS JSON 1.1.
+//! The protocol AWS JSON 1.1: services, requests and arguments.
 //!
-//! An argument is refused in the words that the service itself uses; a malformed body is AWS's
-//! `SerializationException`, never a failure of ours.
+//! Guarantee: an invalid argument gets the error of the service. A malformed body is AWS's `SerializationException`,
+//! never a failure of the sandbox.
 
 use crate::clock::Now;
 pub(crate) use crate::error_response::Refusal;
@@ -10,7 +10,7 @@ use crate::validation::ids::Form;
 use serde_json::Map;
 use serde_json::Value;
 
-/// The services that speak JSON here.
+/// The services with this protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Service {
     /// identitystore.
@@ -22,7 +22,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// All of them.
+    /// All services.
     pub(crate) const ALL: [Service; 3] = [Service::IdentityStore, Service::SsoAdmin, Service::Organizations];
 
     /// The service of a target prefix.
@@ -39,7 +39,7 @@ impl Service {
         }
     }
 
-    /// The largest page that the service gives, which is also what it gives unasked.
+    /// The largest page, which is also the default.
     pub(crate) fn page_limit(self) -> usize {
         match self {
             Service::IdentityStore | Service::SsoAdmin => 100,
@@ -48,44 +48,44 @@ impl Service {
     }
 }
 
-/// What a service answers: the JSON body, or why not.
+/// The answer of a service: the JSON body or an error.
 pub(crate) type Answer = Result<Value, Refusal>;
 
-/// An operation: reads the organization, knows nothing of HTTP, quotas or counters.
+/// A read of the organization. It knows nothing of HTTP, quotas or counters.
 pub(crate) type Operation = fn(&Organization, &Request) -> Answer;
 
-/// An operation that changes the organization: all of it, or nothing when it refuses.
+/// A write to the organization: complete, or without effect if it is refused.
 pub(crate) type Write = fn(&mut Organization, &Request, Now) -> Answer;
 
-/// A call's arguments.
+/// The arguments of a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     service: Service,
     body: Map<String, Value>,
-    /// What is to go wrong while it is carried out.
+    /// The faults of this call.
     pub(crate) mishaps: Mishaps,
 }
 
-/// Faults that an operation has to take part in.
+/// Faults that affect the operation itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(crate) struct Mishaps {
-    /// The most rows that a page may have.
+    /// The most rows of a page.
     pub(crate) rows: Option<usize>,
-    /// Whether a listing answers with the token that it was asked with.
+    /// Whether a listing answers with the token of its request.
     pub(crate) repeat_token: bool,
-    /// Whether the asynchronous operation that it begins is to fail.
+    /// Whether the asynchronous operation that it starts fails.
     pub(crate) fail_async: bool,
     /// Whether the caller is a delegated administrator.
     pub(crate) delegated_admin: bool,
     /// Whether the deprecated `Filters` are refused.
     pub(crate) refuse_filters: bool,
-    /// Whether accounts are answered without the retired `Status`.
+    /// Whether accounts have no `Status`, which AWS retired.
     pub(crate) no_account_status: bool,
 }
 
 impl Request {
-    /// Reads the body of a call; an empty one is no arguments.
+    /// Parses the body of a call; an empty one has no arguments.
     pub(crate) fn read(service: Service, body: &[u8]) -> Result<Request, Refusal> {
         let with = |body| Request { service, body, mishaps: Mishaps::default() };
         if body.iter().all(u8::is_ascii_whitespace) {
@@ -98,29 +98,29 @@ impl Request {
         }
     }
 
-    /// The service that was asked.
+    /// The service of the request.
     pub(crate) fn service(&self) -> Service {
         self.service
     }
 
-    /// All arguments as they came.
+    /// All arguments.
     pub(crate) fn body(&self) -> &Map<String, Value> {
         &self.body
     }
 
-    /// Whether an account is what it asks about, or one that it asks about.
+    /// Whether the request names this account.
     pub(crate) fn names_account(&self, account: &str) -> bool {
         let filter = self.value("Filter").and_then(|filter| filter.get("AccountId"));
         let named = [self.value("AccountId"), self.value("TargetId"), filter];
         named.into_iter().flatten().any(|value| value.as_str() == Some(account))
     }
 
-    /// An argument as it came; JSON null is no argument.
+    /// An argument; JSON null is absent.
     pub(crate) fn value(&self, field: &str) -> Option<&Value> {
         self.body.get(field).filter(|value| !value.is_null())
     }
 
-    /// A text that may be missing.
+    /// An optional text.
     pub(crate) fn optional_text(&self, field: &str) -> Result<Option<&str>, Refusal> {
         match self.value(field) {
             None => Ok(None),
@@ -129,7 +129,7 @@ impl Request {
         }
     }
 
-    /// An id that must be there and have its form.
+    /// A required id of this form.
     pub(crate) fn id(&self, field: &str, form: Form) -> Result<&str, Refusal> {
         match self.optional_text(field)? {
             None => Err(self.missing(field)),
@@ -137,12 +137,12 @@ impl Request {
         }
     }
 
-    /// An id that may be missing, but not have another form.
+    /// An optional id of this form.
     pub(crate) fn optional_id(&self, field: &str, form: Form) -> Result<Option<&str>, Refusal> {
         self.optional_text(field)?.map(|text| self.formed(field, text, form)).transpose()
     }
 
-    /// Holds a text to a form.
+    /// Checks the form of a text.
     pub(crate) fn formed<'a>(&self, field: &str, text: &'a str, form: Form) -> Result<&'a str, Refusal> {
         if form.fits(text) {
             Ok(text)
@@ -152,7 +152,7 @@ impl Request {
         }
     }
 
-    /// One of a few words; `None` when nothing was given.
+    /// One of these words; `None` if the argument is absent.
     pub(crate) fn word(&self, field: &str, words: &[&'static str]) -> Result<Option<&'static str>, Refusal> {
         let Some(text) = self.optional_text(field)? else { return Ok(None) };
         let known = words.iter().find(|word| **word == text).copied();
@@ -162,12 +162,12 @@ impl Request {
         })
     }
 
-    /// The refusal of a missing argument.
+    /// The error of a missing argument.
     pub(crate) fn missing(&self, field: &str) -> Refusal {
         self.invalid(field, "INPUT_REQUIRED", "Member must not be null")
     }
 
-    /// The refusal of an argument that breaks `rule`; `reason` is the word that Organizations has for it.
+    /// The error of an argument that breaks `rule`; `reason` is the reason code of Organizations.
     pub(crate) fn invalid(&self, field: &str, reason: &'static str, rule: &str) -> Refusal {
         let mut name = field.to_owned();
         if let Some(first) = name.get_mut(..1) {

@@ -1,31 +1,31 @@
-//! When each call came, to the microsecond: what a test of a quota looks at.
+//! The time of each call in microseconds, for tests of quotas.
 //!
-//! The times never go back, and the log is bounded: beyond [`MOST`] the oldest are forgotten, and how many is said.
+//! Guarantee: times never go back. The log is bounded: beyond [`MOST`] the oldest calls are dropped and counted.
 
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// The most calls that are remembered.
+/// The most calls in the log.
 const MOST: usize = 200_000;
 
-/// A call that came.
+/// A call in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Arrival {
     /// `AWSIdentityStore.ListUsers`.
     pub operation: String,
     /// Microseconds since the sandbox started, by a clock that never goes back.
     pub at_us: u64,
-    /// Whether it was refused because of too many calls.
+    /// Whether it was throttled.
     pub throttled: bool,
 }
 
-/// Calls answered, by operation (`AWSIdentityStore.ListUsers`), with the throttled ones.
+/// The number of answered calls, by operation (`AWSIdentityStore.ListUsers`), including throttled ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CallCounts {
-    /// Calls answered, refused ones included.
+    /// Answered calls, including errors.
     pub total: u64,
-    /// Calls refused because of too many calls.
+    /// Throttled calls.
     pub throttled: u64,
     /// Calls by operation.
     pub by_operation: BTreeMap<String, u64>,
@@ -40,7 +40,7 @@ impl CallCounts {
     }
 }
 
-/// The latest calls in the order in which they came.
+/// The latest calls in order.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     calls: VecDeque<Arrival>,
@@ -53,18 +53,18 @@ impl Arrivals {
             self.calls.pop_front();
             self.forgotten += 1;
         }
-        // Two connections may hand in their times the other way round.
+        // Two connections may report their times in reverse order.
         let last = self.calls.back().map_or(0, |last| last.at_us);
         let at_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX).max(last);
         self.calls.push_back(Arrival { operation, at_us, throttled });
     }
 
-    /// All that are remembered, the oldest first.
+    /// All calls in the log, oldest first.
     pub(crate) fn all(&self) -> Vec<Arrival> {
         self.calls.iter().cloned().collect()
     }
 
-    /// How many older ones are not.
+    /// The number of dropped calls.
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten
     }

@@ -21,7 +21,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The moment at which a call is carried out.
+/// The time of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Now {
     /// Time since the start of the sandbox, which never goes back.
@@ -30,7 +30,7 @@ pub(crate) struct Now {
     pub(crate) at: Moment,
 }
 
-/// `2026-11-23T06:06:02Z`; a time that no calendar has is its number.
+/// `2026-11-23T06:06:02Z`; a time outside the calendar is its number.
 pub(crate) fn utc(at: i64) -> String {
     let written = |time: DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     DateTime::from_timestamp_millis(at).map_or_else(|| at.to_string(), written)

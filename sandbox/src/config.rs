@@ -1,7 +1,7 @@
-//! What a sandbox contains, how fast it is and what goes wrong in it.
+//! The configuration of a sandbox: its size, its speed and its faults.
 //!
-//! [`Shape::label`] names the same organization on every host and port. With [`Limits`] alone nothing goes wrong, and
-//! asynchronous operations end immediately.
+//! [`Shape::label`] names the same organization on every host and port. With [`Limits`] alone there are no faults,
+//! and asynchronous operations end immediately.
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -12,13 +12,13 @@ use std::time::Duration;
 /// The seed and the sizes of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
-    /// Where all ids, names and ties come from; another seed is another organization.
+    /// The seed of all ids, names and assignments.
     pub seed: u64,
-    /// People in the identity store.
+    /// Users in the identity store.
     pub users: u32,
     /// Groups in the identity store.
     pub groups: u32,
-    /// Accounts, the management account included; there is always at least that one.
+    /// Accounts, including the management account; at least one.
     pub accounts: u32,
     /// Permission sets of the instance.
     pub permission_sets: u32,
@@ -31,20 +31,20 @@ impl Default for Shape {
 }
 
 impl Shape {
-    /// `sandbox:<seed>:<users>-<groups>-<accounts>-<permission sets>`: what stands for the endpoint in a space.
+    /// `sandbox:<seed>:<users>-<groups>-<accounts>-<permission sets>`: the endpoint in a namespace.
     pub fn label(&self) -> String {
         let Shape { seed, users, groups, accounts, permission_sets } = self;
         format!("sandbox:{seed}:{users}-{groups}-{accounts}-{permission_sets}")
     }
 }
 
-/// What a sandbox allows and how fast it is.
+/// Quotas and latency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Calls a second before throttling: for each identitystore operation apart, for sso-admin together, for
-    /// organizations together. Zero (or anything that is no positive number) is no limit.
+    /// Calls per second before throttling: for each identitystore operation, for sso-admin together, for
+    /// organizations together. Zero (or anything that is not a positive number) is no limit.
     pub tps: f64,
-    /// How long every call takes before it is answered.
+    /// The latency of every call.
     pub latency: Duration,
 }
 
@@ -54,21 +54,21 @@ impl Default for Limits {
     }
 }
 
-/// Everything about a sandbox but what is in it.
+/// The configuration except the content.
 #[derive(Clone)]
 pub struct Conduct {
-    /// How many calls, and how fast.
+    /// Quotas and latency.
     pub limits: Limits,
-    /// How long an asynchronous operation stays `IN_PROGRESS`.
+    /// The duration of an asynchronous operation.
     pub async_delay: Duration,
-    /// What goes wrong, until other faults are set.
+    /// The initial faults.
     pub faults: Faults,
-    /// Where the times in records come from.
+    /// The clock of records.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Conduct {
-    /// How long asynchronous operations take where nobody says otherwise: long enough to be seen `IN_PROGRESS`.
+    /// The default duration of an asynchronous operation: long enough to be visible as `IN_PROGRESS`.
     pub const ASYNC_DELAY: Duration = Duration::from_millis(300);
 }
 

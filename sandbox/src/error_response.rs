@@ -1,22 +1,22 @@
-//! Refusals: what a call that cannot be answered gets, in the words of the service.
+//! Error responses of the services.
 //!
-//! Every refusal has the code, the fields and the wording that the service itself uses.
+//! Guarantee: code, fields and message are those of the service.
 
 use crate::aws_json::Service;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// A call that is refused.
+/// An error response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Refusal {
     /// The HTTP status.
     pub(crate) status: u16,
     /// AWS's error code.
     pub(crate) code: &'static str,
-    /// AWS's words.
+    /// The message of AWS.
     pub(crate) message: String,
-    /// Fields that this code has beside its message.
+    /// Additional fields of this code.
     pub(crate) fields: Vec<(&'static str, Value)>,
 }
 
@@ -30,7 +30,7 @@ impl Refusal {
         self
     }
 
-    /// An argument that cannot be: `ValidationException`, and for Organizations `InvalidInputException`.
+    /// An invalid argument: `ValidationException`, and for Organizations `InvalidInputException`.
     pub(crate) fn validation(service: Service, reason: &'static str, message: &str) -> Refusal {
         match service {
             Service::IdentityStore | Service::SsoAdmin => Refusal::new("ValidationException", message),
@@ -38,18 +38,18 @@ impl Refusal {
         }
     }
 
-    /// A body that is not what the protocol asks for.
+    /// A malformed body.
     pub(crate) fn serialization(message: &str) -> Refusal {
         Refusal::new("SerializationException", message)
     }
 
-    /// An operation that does not exist, or not here.
+    /// An unknown operation.
     pub(crate) fn unknown_operation(target: &str) -> Refusal {
         let message = format!("the sandbox does not know the operation {target}");
         Refusal { status: 404, ..Refusal::new("UnknownOperationException", message) }
     }
 
-    /// identitystore: `USER`, `GROUP`, `GROUP_MEMBERSHIP` or `IDENTITY_STORE` with this id is not there.
+    /// identitystore: no `USER`, `GROUP`, `GROUP_MEMBERSHIP` or `IDENTITY_STORE` has this id.
     pub(crate) fn not_in_store(kind: &'static str, id: Option<&str>) -> Refusal {
         let message = match (kind, id) {
             ("IDENTITY_STORE", Some(id)) => format!("IdentityStore not present for IdentityStoreId: {id}"),
@@ -62,22 +62,22 @@ impl Refusal {
         }
     }
 
-    /// sso-admin: what does not exist.
+    /// sso-admin: the resource does not exist.
     pub(crate) fn not_found(message: String) -> Refusal {
         Refusal::new("ResourceNotFoundException", message)
     }
 
-    /// organizations: what does not exist has a code of its own for each kind.
+    /// organizations: the resource does not exist; each kind has a separate code.
     pub(crate) fn organizations(code: &'static str, message: &str) -> Refusal {
         Refusal::new(code, message)
     }
 
-    /// What the caller may not see.
+    /// The caller lacks permission.
     pub(crate) fn denied(message: String) -> Refusal {
         Refusal::new("AccessDeniedException", message)
     }
 
-    /// Too many calls: each service has its own way to say it.
+    /// Throttling, as each service reports it.
     pub(crate) fn throttled(service: Service, retry_after_seconds: u64) -> Refusal {
         match service {
             Service::IdentityStore => {
@@ -93,33 +93,33 @@ impl Refusal {
         }
     }
 
-    /// identitystore: something that must be there once is there already.
+    /// identitystore: a unique value exists already.
     pub(crate) fn not_unique(message: impl Into<String>) -> Refusal {
         Refusal::new("ConflictException", message).with("Reason", "UNIQUENESS_CONSTRAINT_VIOLATION")
     }
 
-    /// identitystore: what is to be changed is no longer what the caller knows.
+    /// identitystore: the resource has changed since the caller read it.
     pub(crate) fn changed_meanwhile(kind: &str) -> Refusal {
         let message = format!("The {kind} was changed by another request; read it again and retry.");
         Refusal::new("ConflictException", message).with("Reason", "CONCURRENT_MODIFICATION")
     }
 
-    /// sso-admin: what cannot be done as things stand.
+    /// sso-admin: the state of the resource does not permit the change.
     pub(crate) fn conflict(message: impl Into<String>) -> Refusal {
         Refusal::new("ConflictException", message)
     }
 
-    /// sso-admin: more than may be.
+    /// sso-admin: a quota is exceeded.
     pub(crate) fn over_quota(message: impl Into<String>) -> Refusal {
         Refusal::new("ServiceQuotaExceededException", message)
     }
 
-    /// sso-admin: too many asynchronous operations at once.
+    /// sso-admin: too many concurrent asynchronous operations.
     pub(crate) fn too_many_under_way() -> Refusal {
         Refusal::new("ThrottlingException", "There are too many requests processing. Please try again later.")
     }
 
-    /// A failure of the service's own, with its HTTP status.
+    /// An internal failure of the service, with its HTTP status.
     pub(crate) fn failed(service: Service, status: u16) -> Refusal {
         let code = match service {
             Service::IdentityStore | Service::SsoAdmin => "InternalServerException",
@@ -128,7 +128,7 @@ impl Refusal {
         Refusal { status, ..Refusal::new(code, "An unexpected internal service exception was encountered") }
     }
 
-    /// The body: code, message, the code's own fields, and the id of the request where the service gives it.
+    /// The body: code, message, additional fields, and the request id if the service includes it.
     pub(crate) fn body(&self, service: Option<Service>, request_id: &str) -> Value {
         let mut body = Map::new();
         body.insert("__type".into(), json!(self.code));

@@ -1,7 +1,7 @@
-//! The organization as reads see it while AWS lags behind its writes.
+//! Eventual consistency: reads see the organization as it was before recent writes.
 //!
-//! As long as a lag is set, a read sees exactly what was there that long ago, all of it or none; writes themselves,
-//! and how asynchronous operations stand, are never late; without a lag nothing is kept.
+//! Guarantee: with a lag, a read sees exactly the state of that time, complete. Writes and the status of asynchronous
+//! operations are never delayed. Without a lag nothing is kept.
 
 use crate::aws_json::Request;
 use crate::aws_json::Write;
@@ -10,22 +10,22 @@ use crate::state::Organization;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What reads see.
+/// The state that reads see.
 #[derive(Debug, Default)]
 pub(crate) struct Lagging {
     lag: Duration,
-    /// How long asynchronous operations take.
+    /// The duration of asynchronous operations.
     delay: Duration,
-    /// The organization a lag ago; absent while that is the same as today.
+    /// The organization one lag ago; absent if it equals the current one.
     past: Option<Organization>,
-    /// What the past has still to go through.
+    /// The writes that the past has not applied yet.
     writes: VecDeque<(Now, Write, Request)>,
-    /// When the organization changed last.
+    /// The time of the last change.
     touched: Duration,
 }
 
 impl Lagging {
-    /// Sets how far behind reads are (zero shows everything at once), and how long asynchronous operations take.
+    /// Sets the lag of reads (zero for none) and the duration of asynchronous operations.
     pub(crate) fn set(&mut self, lag: Duration, delay: Duration) {
         self.lag = lag;
         self.delay = delay;
@@ -35,16 +35,16 @@ impl Lagging {
         }
     }
 
-    /// Keeps the organization as it is, because it is about to change.
+    /// Keeps the organization before a change.
     pub(crate) fn before_change(&mut self, now: Now, today: &Organization) {
-        // A past that has caught up need not be carried on.
+        // A past that has caught up is dropped.
         self.view(now, today);
         if !self.lag.is_zero() && self.past.is_none() {
             self.past = Some(today.clone());
         }
     }
 
-    /// Lets the organization go on to this time: what is due ends.
+    /// Advances the organization to this time: ends due operations.
     pub(crate) fn settle(&mut self, now: Now, today: &mut Organization) {
         if today.progressing.is_due(now.since, self.delay) {
             self.before_change(now, today);
@@ -53,7 +53,7 @@ impl Lagging {
         }
     }
 
-    /// Remembers what was done.
+    /// Records a write.
     pub(crate) fn wrote(&mut self, now: Now, write: Write, request: Request) {
         self.touched = self.touched.max(now.since);
         if self.past.is_some() {
@@ -61,13 +61,13 @@ impl Lagging {
         }
     }
 
-    /// What a read at this time sees.
+    /// The organization that a read at this time sees.
     pub(crate) fn view<'a>(&'a mut self, now: Now, today: &'a Organization) -> &'a Organization {
         let edge = now.since.checked_sub(self.lag);
         if let Some(past) = &mut self.past {
             while let Some((at, write, request)) = self.writes.pop_front_if(|(at, ..)| Some(at.since) <= edge) {
                 past.settle(at.since, self.delay);
-                // It succeeded once on the same organization.
+                // It succeeded before on the same organization.
                 let _ = write(past, &request, at);
             }
             if let Some(edge) = edge {

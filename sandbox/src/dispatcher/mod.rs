@@ -1,7 +1,7 @@
-//! The desk: takes a call as it came over the wire, meters it, counts it and has it answered.
+//! Dispatches calls: applies quotas and faults, counts, and answers.
 //!
-//! One lock holds all that changes; a pure function of the calls and of the times handed in; no call makes it fail.
-//! A throttled call is counted, an operation that does not exist is not.
+//! Guarantee: one lock protects all state. The result depends only on the calls and their times. No call can make it
+//! fail. A throttled call is counted, an unknown operation is not.
 
 use crate::aws_json::Answer;
 use crate::aws_json::Refusal;
@@ -43,11 +43,11 @@ pub(crate) struct Call<'a> {
     pub(crate) target: Option<&'a str>,
     /// JSON, or a form without a target.
     pub(crate) body: &'a [u8],
-    /// What its signature names.
+    /// The names in its signature.
     pub(crate) signed: Signed<'a>,
 }
 
-/// What goes back over the wire.
+/// An HTTP answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     /// The HTTP status.
@@ -62,16 +62,16 @@ pub(crate) struct Reply {
     pub(crate) body: String,
 }
 
-/// A call that was counted and judged, and is still to be answered.
+/// A call that is counted and checked, and waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    /// `AWSIdentityStore.ListUsers`, or what it asked for in its place.
+    /// `AWSIdentityStore.ListUsers`, or the unknown operation.
     pub(crate) operation: String,
-    /// What happens to it on its way.
+    /// Its latency and connection faults.
     pub(crate) course: Course,
     asked: Asked,
     refusal: Option<Refusal>,
-    /// What the region gives in place of the answer.
+    /// The answer of another region, instead of the service's.
     elsewhere: Option<Answer>,
     lost: Option<Refusal>,
     request_id: String,
@@ -84,7 +84,7 @@ enum Asked {
     Unknown,
 }
 
-/// Everything behind the wire.
+/// The state of the sandbox.
 #[derive(Debug)]
 pub(crate) struct Desk {
     world: Mutex<World>,
@@ -124,29 +124,29 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Takes a call in: counts it, meters it, and decides what befalls it.
+    /// Accepts a call: counts it, applies quotas, and chooses its faults.
     pub(crate) fn admit(&self, now: Now, call: Call<'_>) -> Admitted {
         self.world().admit(now, call)
     }
 
-    /// Carries a call out and answers it.
+    /// Executes a call and answers it.
     pub(crate) fn answer(&self, now: Now, call: Admitted) -> Reply {
         self.world().answer(now, call)
     }
 
-    /// Both at the same time, for those who have no network between them.
+    /// Both steps, for callers without a network.
     #[cfg(test)]
     pub(crate) fn answer_at_once(&self, now: Now, call: Call<'_>) -> Reply {
         self.answer(now, self.admit(now, call))
     }
 
-    /// The organization as it is now.
+    /// The current organization.
     #[cfg(test)]
     pub(crate) fn organization(&self) -> Organization {
         self.world().organization.clone()
     }
 
-    /// Puts other faults in force.
+    /// Replaces the faults.
     pub(crate) fn set_faults(&self, faults: Faults) -> Result<(), BadFaults> {
         let mut world = self.world();
         let (rates, lag) = (faults.tps, Duration::from_millis(faults.read_lag_ms));
@@ -157,41 +157,41 @@ impl Desk {
         Ok(())
     }
 
-    /// The faults in force.
+    /// The current faults.
     pub(crate) fn faults(&self) -> Faults {
         self.world().judge.faults().clone()
     }
 
-    /// Adds a hold to the faults in force.
+    /// Adds a hold to the current faults.
     pub(crate) fn add_hold(&self, hold: Rule) -> Result<(), BadFaults> {
         self.world().judge.add_hold(hold)
     }
 
-    /// The calls so far.
+    /// The number of calls.
     pub(crate) fn calls(&self) -> CallCounts {
         self.world().calls.clone()
     }
 
-    /// When the calls came, and how many are not remembered any more.
+    /// The times of the calls, and the number of dropped ones.
     pub(crate) fn arrivals(&self) -> (Vec<Arrival>, u64) {
         let world = self.world();
         (world.arrivals.all(), world.arrivals.forgotten())
     }
 
-    /// Counts from zero again.
+    /// Resets the counters.
     pub(crate) fn reset_calls(&self) {
         let mut world = self.world();
         world.calls = CallCounts::default();
         world.arrivals = Arrivals::default();
     }
 
-    /// How large the organization is.
+    /// The size of the organization.
     pub(crate) fn counts(&self) -> Counts {
         self.world().organization.counts()
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        // Reads change nothing and writes check before they change; whatever broke off left the world whole.
+        // Reads change nothing and writes check before they change, so the state is consistent after a panic.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -225,13 +225,13 @@ impl World {
         Admitted { operation, course: verdict.course, asked, refusal, elsewhere, lost, request_id }
     }
 
-    /// A call of nothing that there is: neither counted nor judged.
+    /// A call of an unknown operation: neither counted nor subject to faults.
     fn unjudged(&self, operation: &str, asked: Asked, request_id: String) -> Admitted {
         let course = Course { latency: self.judge.latency(operation, self.latency), ..Course::default() };
         Admitted { operation: operation.into(), course, asked, refusal: None, elsewhere: None, lost: None, request_id }
     }
 
-    /// A call beyond the quota meets nothing but its latency: no rule counts it.
+    /// A throttled call is subject only to latency; no rule counts it.
     fn verdict(&mut self, now: Now, operation: &str, asked: &Asked) -> Verdict {
         let (service, request) = match asked {
             Asked::Json(found, request) => {
@@ -269,7 +269,7 @@ impl World {
                     (None, Some(answer)) => answer,
                     (None, None) => request.and_then(|request| self.carry_out(now, found.action, request)),
                 };
-                // Without a delay what was begun is done before its caller hears of it.
+                // Without a delay an operation ends before its caller gets the answer.
                 self.lagging.settle(now, &mut self.organization);
                 match lost.map_or(answer, Err) {
                     Ok(body) => json_reply(200, None, &body, request_id),

@@ -1,4 +1,4 @@
-//! The rules of `desk.rs`, told as tests; its promises stand there.
+//! Tests of the dispatcher.
 
 use super::*;
 use crate::config::Limits;

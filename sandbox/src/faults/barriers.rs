@@ -1,6 +1,6 @@
-//! Calls that wait until somebody lets them go on: how a test forces an order of events without sleeping.
+//! Barriers: calls that wait until a test releases them, to force an order of events without sleeping.
 //!
-//! A call whose caller has gone leaves its seat; nobody waits when nobody is left to release it.
+//! A call whose caller has disconnected is removed. Without a sandbox to release them, no call waits.
 
 use crate::faults::rules::Rule;
 use crate::faults::rules::When;
@@ -15,16 +15,16 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// A call that waits.
+/// A held call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// `AWSIdentityStore.ListUsers`.
     pub operation: String,
-    /// Whether what it asks for is done already.
+    /// Whether its operation is already executed.
     pub when: When,
 }
 
-/// Where they wait.
+/// The held calls.
 #[derive(Debug, Default)]
 pub(crate) struct WaitingRoom {
     seats: Mutex<Seats>,
@@ -46,7 +46,7 @@ struct Sitting {
 }
 
 impl WaitingRoom {
-    /// Takes a seat for a call; awaiting it ends with its release.
+    /// Holds a call; the returned future ends with its release.
     pub(crate) fn enter(self: &Arc<Self>, operation: &str, hold: &Rule) -> Seat {
         let (go, gone) = oneshot::channel();
         let mut seats = self.seats();
@@ -59,12 +59,12 @@ impl WaitingRoom {
         Seat { room: Arc::clone(self), number, gone }
     }
 
-    /// Those that wait, in the order in which they came.
+    /// The held calls, in order.
     pub(crate) fn waiting(&self) -> Vec<Waiting> {
         self.seats().taken.iter().map(|sitting| sitting.waiting.clone()).collect()
     }
 
-    /// Blocks until `calls` wait at once, at the most for `patience`; whether they did.
+    /// Blocks until `calls` are held, for at most `patience`; returns whether they are.
     pub(crate) fn wait_for(&self, calls: usize, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         let mut seats = self.seats();
@@ -78,7 +78,7 @@ impl WaitingRoom {
         true
     }
 
-    /// Lets those go on that came first, of the operations that `pattern` means; how many went.
+    /// Releases the oldest held calls of operations that match `pattern`; returns their number.
     pub(crate) fn release(&self, pattern: &str, most: Option<usize>) -> usize {
         let mut left = most.unwrap_or(usize::MAX);
         self.release_those(|sitting| {
@@ -88,7 +88,7 @@ impl WaitingRoom {
         })
     }
 
-    /// Lets those go on whose hold is not among `holds` any more.
+    /// Releases calls whose hold is not in `holds`.
     pub(crate) fn keep(&self, holds: &[Rule]) {
         self.release_those(|sitting| !holds.contains(&sitting.hold));
     }
@@ -99,7 +99,7 @@ impl WaitingRoom {
         seats.taken = staying;
         let count = going.len();
         for sitting in going {
-            // Its caller may have gone this moment.
+            // Its caller may have just disconnected.
             let _ = sitting.go.send(());
         }
         count
@@ -110,7 +110,7 @@ impl WaitingRoom {
     }
 }
 
-/// The seat of one call.
+/// One held call.
 #[derive(Debug)]
 pub(crate) struct Seat {
     room: Arc<WaitingRoom>,
@@ -119,9 +119,9 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Sits until released.
+    /// Waits for the release.
     pub(crate) async fn sit(mut self) {
-        // An error is a room that is being torn down.
+        // An error means that the sandbox is being dropped.
         let _ = (&mut self.gone).await;
     }
 }

@@ -1,6 +1,6 @@
-//! Connections that can be cut.
+//! Connections that can be reset.
 //!
-//! A line that was cut sends nothing more, and the caller sees a reset, not an end.
+//! A reset connection sends nothing more, and the caller sees a reset instead of an end.
 
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
@@ -19,7 +19,7 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
-/// A listener whose connections can be cut.
+/// A listener whose connections can be reset.
 #[derive(Debug)]
 pub(crate) struct Lines(pub(crate) TcpListener);
 
@@ -30,12 +30,12 @@ pub(crate) struct Line {
     cut: Cut,
 }
 
-/// What cuts a connection.
+/// Resets a connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
-    /// Cuts it: whatever is written next resets it instead.
+    /// Resets it at the next write.
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -51,7 +51,7 @@ impl Listener for Lines {
 
     async fn accept(&mut self) -> (Line, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // Small answers must not wait for more to send; that it cannot be set costs only time.
+        // Disables Nagle's algorithm; a failure costs only time.
         let _ = stream.set_nodelay(true);
         (Line { stream, cut: Cut::default() }, address)
     }
@@ -69,7 +69,7 @@ impl Connected<IncomingStream<'_, Lines>> for Cut {
 
 impl Line {
     fn broken<T>(&self) -> Poll<io::Result<T>> {
-        // Without it the kernel would end the connection in good order.
+        // Without it the kernel would close the connection normally.
         let _ = self.stream.set_zero_linger();
         Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }

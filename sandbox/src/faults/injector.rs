@@ -1,7 +1,6 @@
-//! What befalls one call: the faults that are set, held against the calls as they come.
+//! Fault injection: applies the rules to each call.
 //!
-//! Each rule counts the calls that it is about, in the order in which they came, whatever the other rules did to
-//! them.
+//! Each rule counts its calls in order, independent of the other rules.
 
 use crate::aws_json::Mishaps;
 use crate::aws_json::Refusal;
@@ -16,36 +15,36 @@ use crate::services::sts;
 use crate::state::Organization;
 use std::time::Duration;
 
-/// What befalls a call.
+/// The faults of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// Why it is not carried out.
+    /// The error instead of its execution.
     pub(crate) refusal: Option<Refusal>,
-    /// What it gets though it was carried out.
+    /// The error after its execution.
     pub(crate) lost: Option<Refusal>,
     /// Whether it counts as throttled.
     pub(crate) throttled: bool,
-    /// For the operation to take part in.
+    /// The faults for the operation.
     pub(crate) mishaps: Mishaps,
-    /// For the connection.
+    /// The faults for the connection.
     pub(crate) course: Course,
 }
 
-/// What happens to a call on its way.
+/// Latency and connection faults of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
-    /// How long it waits before it is carried out.
+    /// The latency before its execution.
     pub(crate) latency: Duration,
-    /// Where it is held.
+    /// The hold before its execution.
     pub(crate) hold_before: Option<Rule>,
     pub(crate) hold_after: Option<Rule>,
-    /// Where its connection is reset.
+    /// When its connection is reset.
     pub(crate) reset: Option<When>,
-    /// Whether its answer breaks off.
+    /// Whether its answer is truncated.
     pub(crate) truncate: bool,
 }
 
-/// The faults in force, and how often each was met.
+/// The current faults and their counters.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     faults: Faults,
@@ -53,7 +52,7 @@ pub(crate) struct Judge {
     calls: u64,
 }
 
-/// Where the rules of each kind stand in [`Judge::counted`].
+/// The positions of each kind of rule in the counters.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Throttle,
@@ -72,16 +71,16 @@ const KINDS: usize = 9;
 #[derive(Debug, Clone)]
 struct Counted {
     rule: Rule,
-    /// The most that it may hit.
+    /// The most hits.
     most: Option<u64>,
-    /// Calls that the rule is about.
+    /// The matching calls.
     seen: u64,
-    /// Those of them that it hit.
+    /// The calls that were hit.
     hit: u64,
 }
 
 impl Judge {
-    /// Puts other faults in force. Counting begins anew, except for holds that stay.
+    /// Replaces the faults. Counters restart, except those of holds that stay.
     pub(crate) fn set(&mut self, faults: Faults) -> Result<(), BadFaults> {
         faults.check()?;
         let held = std::mem::take(&mut self.counted[Kind::Hold as usize]);
@@ -108,7 +107,7 @@ impl Judge {
         Ok(())
     }
 
-    /// Adds a hold, which counts from now on; the other faults go on as they are.
+    /// Adds a hold, which counts from now on; the other faults stay.
     pub(crate) fn add_hold(&mut self, hold: Rule) -> Result<(), BadFaults> {
         let mut faults = self.faults.clone();
         faults.hold.push(hold.clone());
@@ -118,12 +117,12 @@ impl Judge {
         Ok(())
     }
 
-    /// The faults in force.
+    /// The current faults.
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Judges a call; `base` is the latency that the sandbox started with.
+    /// Chooses the faults of a call; `base` is the initial latency of the sandbox.
     pub(crate) fn judge(
         &mut self,
         organization: &Organization,
@@ -186,7 +185,7 @@ impl Judge {
         verdict
     }
 
-    /// How long a call waits.
+    /// The latency of a call.
     pub(crate) fn latency(&self, target: &str, base: Duration) -> Duration {
         let own = self.faults.latency_by_operation.iter().find(|(pattern, _)| operations::means(pattern, target));
         own.map(|(_, ms)| *ms).or(self.faults.latency_ms).map_or(base, Duration::from_millis)
@@ -208,7 +207,7 @@ impl Counted {
         Counted { most: rule.count.or(Some(1)), ..Counted::new(rule) }
     }
 
-    /// Counts a call; whether the rule hits it.
+    /// Counts a call; returns whether the rule hits it.
     fn hits(&mut self, target: &str, request: Option<&Request>) -> bool {
         let rule = &self.rule;
         let meant = operations::means(&rule.operation, target)

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose: the rules, their decision for each call, held calls and cut connections.
+//! Fault injection: rules, decisions per call, held calls and reset connections.
 
 pub(crate) mod barriers;
 pub(crate) mod connection;

@@ -1,7 +1,7 @@
-//! What a sandbox does wrong on purpose.
+//! The rules of fault injection.
 //!
-//! One struct says everything that can be made to go wrong, the same by every way in; a key or an operation that
-//! nobody knows is refused by name, with those that are known.
+//! One struct contains every fault, for every interface. An unknown key or operation is an error that lists the known
+//! ones.
 
 use crate::operations;
 use serde::Deserialize;
@@ -9,65 +9,64 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything that a sandbox can be made to do wrong; the default is nothing. Times are in milliseconds.
+/// All faults; the default is none. Times are in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// How long every call waits before it is carried out; `null` leaves the latency that the sandbox started with.
+    /// The latency of every call; `null` keeps the initial one.
     pub latency_ms: Option<u64>,
-    /// The same for single operations, in place of `latency_ms`.
+    /// The latency of single operations, instead of `latency_ms`.
     pub latency_by_operation: BTreeMap<String, u64>,
-    /// For how long after a write reads still answer from before it.
+    /// How long after a write reads return the state before it.
     pub read_lag_ms: u64,
-    /// How long an asynchronous operation stays `IN_PROGRESS`; `null` leaves what the sandbox started with. It acts on
-    /// those under way too.
+    /// The duration of an asynchronous operation; `null` keeps the initial one. It applies to ongoing ones too.
     pub async_delay_ms: Option<u64>,
-    /// Calls a second before throttling, by family; `null` leaves what the sandbox started with, 0 is no limit.
+    /// Calls per second before throttling, by family; `null` keeps the initial limit, 0 is no limit.
     pub tps: Rates,
-    /// Throttle every so-many-th call, whatever it is; 0 throttles none.
+    /// Throttle every n-th call; 0 throttles none.
     pub throttle_every: u64,
     /// Throttle these calls.
     pub throttle: Vec<Rule>,
-    /// Answer these with an HTTP `status` of 500 or more; with `"when": "after"` what they ask for is done first.
+    /// Answer these calls with an HTTP `status` of 500 or more; with `"when": "after"` they are executed first.
     pub fail: Vec<Rule>,
-    /// Reset the connection of these without an answer; with `"when": "after"` what they ask for is done first.
+    /// Reset the connection of these calls without an answer; with `"when": "after"` they are executed first.
     pub reset: Vec<Rule>,
-    /// Break these off in the middle of their answer, after what they ask for was done.
+    /// Truncate the answers of these calls, which are executed.
     pub truncate: Vec<Rule>,
-    /// Give these listings pages of `rows` rows at most; pages of 0 rows are empty and have a token.
+    /// Limit the pages of these listings to `rows` rows; pages of 0 rows are empty and have a token.
     pub short_pages: Vec<Rule>,
-    /// Answer these listings with the token that they were asked with.
+    /// Answer these listings with the token of their request.
     pub repeat_token: Vec<Rule>,
-    /// Refuse these as calls that the caller may not make.
+    /// Deny these calls.
     pub access_denied: Vec<Rule>,
-    /// Refuse every call of sso-admin that names one of these accounts.
+    /// Deny every call of sso-admin that names one of these accounts.
     pub access_denied_accounts: Vec<String>,
-    /// Let the asynchronous operations that these begin end as `FAILED`.
+    /// Let the asynchronous operations of these calls end as `FAILED`.
     pub fail_async: Vec<Rule>,
-    /// The caller is a delegated administrator, who may assign nothing in the management account.
+    /// The caller is a delegated administrator, which may not assign in the management account.
     pub delegated_admin: bool,
     /// Refuse the deprecated `Filters` of `ListUsers` and `ListGroups`, as some regions of AWS do.
     pub refuse_filters: bool,
-    /// Answer accounts with `State` alone, without `Status`, which AWS retired in September 2026.
+    /// Return accounts with `State` alone, without `Status`, which AWS retired in September 2026.
     pub no_account_status: bool,
-    /// Let these wait until they are released: before what they ask for is done, or with `"when": "after"` between that
-    /// and the answer. Holds the first such call only, unless `count` says otherwise.
+    /// Hold these calls until they are released: before their execution, or with `"when": "after"` before their
+    /// answer. Without `count` only the first call is held.
     pub hold: Vec<Rule>,
 }
 
-/// Calls a second, by family of the API.
+/// Calls per second, by family of the API.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rates {
-    /// Of each identitystore operation.
+    /// For each identitystore operation.
     pub identitystore: Option<f64>,
-    /// Of all sso-admin operations together.
+    /// For all sso-admin operations together.
     pub sso_admin: Option<f64>,
-    /// Of all organizations operations together.
+    /// For all organizations operations together.
     pub organizations: Option<f64>,
 }
 
-/// Which calls a fault befalls: those of an operation (and account), and which of them in their order.
+/// The calls of a fault: those of an operation (and account), and their positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
@@ -75,28 +74,28 @@ pub struct Rule {
     pub operation: String,
     /// Only calls that name this account.
     pub account: Option<String>,
-    /// The first of these calls that is hit, counted from 1; 1 when absent.
+    /// The first call that is hit, counted from 1; by default 1.
     pub nth: Option<u64>,
-    /// How many are hit from there on; when absent one for holds and with `nth` alone, else all.
+    /// The number of hits from there on; by default one for holds and with `nth` alone, otherwise all.
     pub count: Option<u64>,
-    /// Only each so-many-th from there on.
+    /// Only every n-th call from there on.
     pub every: Option<u64>,
-    /// Whether the fault comes before or after what was asked for is done (`fail`, `reset`, `hold`).
+    /// Whether the fault occurs before or after the execution (`fail`, `reset`, `hold`).
     pub when: When,
-    /// The HTTP status (`fail`); 500 when absent.
+    /// The HTTP status (`fail`); by default 500.
     pub status: Option<u16>,
-    /// The rows of a page (`short_pages`); 0 when absent.
+    /// The rows of a page (`short_pages`); by default 0.
     pub rows: Option<usize>,
 }
 
-/// On which side of being carried out.
+/// Before or after the execution.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// Before what was asked for is done.
+    /// Before the execution.
     #[default]
     Before,
-    /// After it was done, before it is answered.
+    /// After the execution, before the answer.
     After,
 }
 
@@ -116,20 +115,20 @@ impl Rule {
         Rule { nth: Some(nth), ..Rule::of(operation) }
     }
 
-    /// The same calls, after they were carried out.
+    /// The same calls, after their execution.
     #[must_use]
     pub fn after(self) -> Rule {
         Rule { when: When::After, ..self }
     }
 
-    /// Those of the calls that name an account.
+    /// Only calls that name this account.
     #[must_use]
     pub fn in_account(self, account: &str) -> Rule {
         Rule { account: Some(account.into()), ..self }
     }
 }
 
-/// Faults that cannot be, in words for whoever asked for them.
+/// Invalid faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadFaults(pub(crate) String);
 
@@ -142,9 +141,9 @@ impl fmt::Display for BadFaults {
 impl std::error::Error for BadFaults {}
 
 impl Faults {
-    /// Reads faults from JSON, as `POST /_sandbox/faults` takes them.
+    /// Parses faults from JSON, as in `POST /_sandbox/faults`.
     pub fn from_json(text: &[u8]) -> Result<Faults, BadFaults> {
-        // A list would be taken for the values in their order.
+        // A list would be parsed as the values in their order.
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Err(BadFaults("faults are a JSON object: `{}` is none".into()));
         }
@@ -153,7 +152,7 @@ impl Faults {
         Ok(faults)
     }
 
-    /// Refuses what could never act, so that a misspelt fault is not a test that passes.
+    /// Rejects rules that can never apply, so that a misspelled fault does not make a test pass.
     pub(crate) fn check(&self) -> Result<(), BadFaults> {
         let sided = ["fail", "reset", "hold"];
         for (key, rules) in self.lists() {

@@ -1,7 +1,6 @@
-//! The accounts of an organization and the tree of units that they stand in.
+//! Generates the accounts of an organization and its organizational units.
 //!
-//! The management account is in the root, one account is suspended, one id begins with a zero, and units are
-//! nested.
+//! The management account is in the root, one account is suspended, one id starts with a zero, and units are nested.
 
 use crate::config::Shape;
 use crate::generate::Dice;
@@ -13,7 +12,7 @@ use crate::records::Tag;
 use crate::records::Unit;
 use crate::state::Organization;
 
-/// The units that accounts are put into.
+/// The units with accounts.
 struct Tree {
     root: Id,
     security: Id,
@@ -125,8 +124,8 @@ fn account(
     }
 }
 
-/// Accounts as large organizations have them next to active and suspended ones: name, state, and the status that AWS
-/// gave such an account until it retired the field.
+/// Account states of large organizations besides active and suspended: name, state, and the status that AWS gave such
+/// an account until it retired the field.
 const EVERY_STATE: [(&str, &str, &str); 5] = [
     ("closed", "CLOSED", "SUSPENDED"),
     ("pending-activation", "PENDING_ACTIVATION", "ACTIVE"),
@@ -135,15 +134,15 @@ const EVERY_STATE: [(&str, &str, &str); 5] = [
     ("twin", "ACTIVE", "ACTIVE"),
 ];
 
-/// Adds an account in each state that is not there otherwise, and two active ones of one name, which the group with
-/// emergency access reaches as it reaches all active accounts.
+/// Adds an account in each other state, and two active ones with the same name. The group with emergency access has
+/// access to them as to all active accounts.
 pub(crate) fn add_every_state(organization: &mut Organization) {
     let mut dice = Dice::new(0, &format!("account states of {}", organization.identity.organization));
     let root = organization.identity.root.clone();
     let teams: Vec<Id> = organization.units.keys().cloned().collect();
     for (number, (name, state, status)) in EVERY_STATE.into_iter().enumerate() {
         let parent = teams.get(number % teams.len().max(1)).unwrap_or(&root).clone();
-        // Not the first number, which is the management account's.
+        // The first number is the management account.
         let id = account_id(organization, &mut dice, number + 2);
         let mailbox = format!("{name}-{number}");
         let joined = dice.moment();

@@ -1,7 +1,7 @@
-//! Permission sets, what they permit, and who has which of them where.
+//! Generates permission sets and assignments.
 //!
-//! Most assignments are to groups, some to people; two are left over from principals that were deleted; one listing
-//! of each kind spans pages when the shape is large enough for it.
+//! Most assignments are to groups, some to users. Two are orphans of deleted principals. In large shapes one listing
+//! of each kind spans pages.
 
 use crate::config::Shape;
 use crate::generate::Dice;
@@ -19,7 +19,7 @@ use crate::state::Organization;
 
 /// AWS's quota of permission sets in one account.
 const IN_ONE_ACCOUNT: usize = 500;
-/// People with an assignment of their own in one account, where there are enough: more than one page.
+/// Users with a direct assignment in one account: more than one page, if there are enough users.
 const BY_PERSON: usize = 110;
 
 /// Adds permission sets and assignments.
@@ -80,7 +80,7 @@ fn policies(dice: &mut Dice, number: usize, known: Option<(&'static str, &'stati
 }
 
 fn managed_policy(name: &'static str, policy: &str) -> ManagedPolicy {
-    // The name is the last part of a policy that stands in a folder.
+    // The name is the last part of a policy with a path.
     ManagedPolicy { name: name.into(), arn: format!("arn:aws:iam::aws:policy/{policy}") }
 }
 
@@ -92,7 +92,7 @@ fn inline_policy(number: usize) -> String {
 }
 
 fn add_assignments(organization: &mut Organization, dice: &mut Dice, sets: &[Id]) {
-    // Ordered by name, so that access does not depend on the order of random ids of another size.
+    // Ordered by name, so that assignments do not depend on random ids of another size.
     let groups: Vec<Id> = organization.index.group_by_name.values().cloned().collect();
     let users: Vec<Id> = organization.index.user_by_name.values().cloned().collect();
     let active = |account: &&crate::records::Account| account.state == "ACTIVE";
@@ -133,7 +133,7 @@ fn add_assignments(organization: &mut Organization, dice: &mut Dice, sets: &[Id]
     }
 }
 
-/// Lets the group for emergencies into an account, with the first permission set, as it is in all others.
+/// Assigns the first permission set to the emergency group in an account, as in all others.
 pub(crate) fn give_emergency_access(organization: &mut Organization, account: &Id) {
     let group = organization.index.group_by_name.get("break glass").cloned();
     let administrator = organization.permission_sets.values().find(|set| set.name == "AdministratorAccess");

@@ -1,7 +1,7 @@
-//! An organization from a seed.
+//! Generates an organization from a seed.
 //!
-//! The same shape gives the same organization on every machine; the names of the organization itself (instance,
-//! identity store, accounts) depend on the seed alone, so that another seed shares none of them.
+//! Guarantee: the same shape gives the same organization on every machine. The ids of the organization itself
+//! (instance, identity store, accounts) depend on the seed alone, so that another seed shares none of them.
 
 pub(crate) mod accounts;
 pub(crate) mod assignments;
@@ -16,12 +16,12 @@ use crate::state::Organization;
 use sha2::Digest;
 use sha2::Sha256;
 
-/// 2021-03-01T00:00:00Z in milliseconds: no record is older.
+/// 2021-03-01T00:00:00Z in milliseconds: the earliest time of a record.
 const BEGIN: i64 = 1_614_556_800_000;
-/// Four years in milliseconds: how long the organization was added to.
+/// Four years in milliseconds: the range of times of records.
 const SPAN: i64 = 126_230_400_000;
 
-/// Makes the whole.
+/// Generates the organization.
 pub(crate) fn organization(shape: &Shape) -> Organization {
     let mut dice = Dice::new(shape.seed, "identity");
     let identity = Identity {
@@ -42,12 +42,12 @@ pub(crate) fn organization(shape: &Shape) -> Organization {
     organization
 }
 
-/// Chance that can be repeated.
+/// A seeded random generator.
 #[derive(Debug)]
 pub(crate) struct Dice(fastrand::Rng);
 
 impl Dice {
-    /// Dice for one part of an organization, so that more users do not change the accounts.
+    /// The generator of one part of an organization, so that more users do not change the accounts.
     pub(crate) fn new(seed: u64, part: &str) -> Dice {
         let digest = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(part).finalize();
         let mut start = [0; 8];
@@ -55,9 +55,9 @@ impl Dice {
         Dice(fastrand::Rng::with_seed(u64::from_le_bytes(start)))
     }
 
-    /// A number below `end`; zero when there is none.
+    /// A number below `end`; zero if `end` is zero.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        // Always drawn as 64 bits, so that a 32-bit machine makes the same organization.
+        // Always drawn as 64 bits, so that a 32-bit machine generates the same organization.
         usize::try_from(self.0.u64(0..(end.max(1) as u64))).unwrap_or(0)
     }
 
@@ -102,7 +102,7 @@ impl Dice {
         Id::from(format!("{}-{}", store.trim_start_matches("d-"), self.uuid()))
     }
 
-    /// A moment in the organization's life.
+    /// A time within the range of records.
     pub(crate) fn moment(&mut self) -> Moment {
         Moment(BEGIN + self.0.i64(0..SPAN))
     }

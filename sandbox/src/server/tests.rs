@@ -1,4 +1,4 @@
-//! Tests of `server/mod.rs`, `admin_api.rs` and `handle.rs` over a socket.
+//! Tests of server, admin API and handle over a socket.
 
 use super::*;
 use crate::call_log::CallCounts;

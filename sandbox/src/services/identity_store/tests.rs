@@ -1,4 +1,4 @@
-//! The rules of `identity_store/mod.rs`, told as tests; its promises stand there.
+//! Tests of the reads of `identity_store`.
 
 use super::*;
 use crate::config::Shape;

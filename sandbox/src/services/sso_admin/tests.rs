@@ -1,4 +1,4 @@
-//! The rules of `sso_admin/mod.rs`, told as tests; its promises stand there.
+//! Tests of the reads of `sso_admin`.
 
 use super::*;
 use crate::config::Shape;

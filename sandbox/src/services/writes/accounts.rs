@@ -1,4 +1,4 @@
-//! Accounts: closed.
+//! Writes of accounts: close.
 //!
 //! Guarantee: a closed account keeps its assignments, as in AWS; nothing can be provisioned to it any more. The days
 //! that AWS takes from `PENDING_CLOSURE` to `SUSPENDED` are left out.

@@ -1,7 +1,6 @@
-//! Groups: created, changed, deleted.
+//! Writes of groups: create, update, delete.
 //!
-//! Names are unique whatever their case; with a group go its memberships, and the assignments stay behind without a
-//! principal, as AWS leaves them.
+//! As in AWS: names are unique ignoring case. A deleted group loses its memberships, and its assignments become orphans.
 
 use crate::aws_json::Answer;
 use crate::aws_json::Refusal;

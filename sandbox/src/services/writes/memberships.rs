@@ -1,6 +1,6 @@
-//! Who is in which group: added, removed.
+//! Writes of memberships: add, remove.
 //!
-//! Nobody is in a group twice, or in one that does not exist.
+//! A membership is unique, and its group exists.
 
 use crate::aws_json::Answer;
 use crate::aws_json::Refusal;

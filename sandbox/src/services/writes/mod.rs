@@ -1,7 +1,7 @@
-//! What calls change in an organization.
+//! Writes to an organization.
 //!
-//! A refused write has changed nothing; the same writes in the same order make the same organization, ids and all,
-//! so that they can be done again on a copy of it (`eventual_consistency.rs`).
+//! Guarantee: a refused write changes nothing. The same writes in the same order make the same organization, including its
+//! ids, so that `eventual_consistency.rs` can repeat them on a copy.
 
 mod accounts;
 mod assignments;

@@ -1,7 +1,7 @@
-//! Permission sets: created, changed, deleted.
+//! Writes of permission sets: create, update, delete.
 //!
-//! Names are unique; one that is assigned anywhere, or is about to be, is not deleted; after a change every account
-//! that has it has an outdated one until it is provisioned.
+//! As in AWS: names are unique. A permission set with an assignment, also an ongoing one, cannot be deleted. After an update
+//! its accounts are outdated until it is provisioned.
 
 use crate::aws_json::Answer;
 use crate::aws_json::Refusal;

@@ -1,4 +1,4 @@
-//! Tags of the instance and of permission sets: set and removed.
+//! Writes of tags: set, remove, on the instance and on permission sets.
 
 use crate::aws_json::Answer;
 use crate::aws_json::Refusal;

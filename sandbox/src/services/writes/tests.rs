@@ -1,4 +1,4 @@
-//! The rules of the writes, told as tests; their promises stand there.
+//! Tests of the writes.
 
 use crate::config::Shape;
 use crate::generate::Dice;

@@ -1,7 +1,7 @@
-//! People: created, changed, deleted.
+//! Writes of users: create, update, delete.
 //!
-//! User names and addresses are unique whatever their case; who is deleted leaves all groups, and the assignments
-//! stay behind without a principal, as AWS leaves them.
+//! As in AWS: user names and addresses are unique ignoring case. A deleted user loses its memberships, and its assignments
+//! become orphans.
 
 use crate::aws_json::Answer;
 use crate::aws_json::Refusal;
