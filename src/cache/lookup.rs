@@ -94,7 +94,8 @@ pub enum Lookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChecksumState {
-    /// Every checksum is right.
+    /// Every checksum is correct. The name in JSON is older than this one.
+    #[serde(rename = "sound")]
     Intact,
     /// Another version stored it; this one cannot verify it.
     OtherVersion,

@@ -326,7 +326,7 @@ mod tests {
             ("max_size_mb", "did you mean `cache.max_size_mb`?"),
             ("cahce", "did you mean `cache`?"),
             ("cache.ttl.\"user:lst\"", "did you mean \"user:list\"?"),
-            ("cache.enabled", "it is called cache.disabled now (it means the opposite)"),
+            ("cache.enabled", "it is now called cache.disabled (it means the opposite)"),
             ("frobnicate", "remove it"),
         ] {
             assert_eq!(CONFIG.find(wrong), KeyMatch::Unknown);

@@ -323,11 +323,7 @@ const LINES: &[Line] = &[
         "emergency_disable_cache.sh",
         &[("cli/scripts", "the_emergency_switch_applies_to_every_process_and_ends_by_itself")],
     ),
-    (
-        "S73",
-        "the guide itself",
-        &[("cli/troubleshooting", "the_chapters_stand_in_their_order_and_each_has_something_to_type")],
-    ),
+    ("S73", "the guide itself", &[("cli/troubleshooting", "the_chapters_are_in_order_and_each_has_commands")]),
 ];
 
 #[test]

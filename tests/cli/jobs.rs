@@ -280,7 +280,7 @@ fn the_daemon_runs_due_jobs_reloads_valid_files_and_stops_on_request() {
     assert!(until("the daemon begins").contains("with 4 jobs: warm"));
     assert!(until("warm: done").contains("15 calls)"));
     signal(daemon.child().id(), "-HUP");
-    assert!(until("read anew").contains("was read anew"));
+    until("reloaded the configuration");
     let config = home.folder(".config/awsideman").join("config.toml");
     std::fs::write(config, "jobz = 1\n").unwrap();
     signal(daemon.child().id(), "-HUP");

@@ -173,7 +173,7 @@ fn a_daemon_keeps_the_last_good_version_of_a_broken_job_file() {
     daemon.line("warm: done");
     world.write("jobs/10-warm.toml", &USERS_EVERY_SECOND.replace("\"warm\"\nkind", "\"renamed\"\nkind"));
     signal(daemon.child(), "-HUP");
-    daemon.line("read anew");
+    daemon.line("reloaded the configuration");
     daemon.line("renamed: done");
     signal(daemon.child(), "-TERM");
     assert_eq!(daemon.ended().code(), Some(0));

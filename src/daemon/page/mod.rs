@@ -185,24 +185,15 @@ fn verdict(view: &PageView<'_>) -> Markup {
 
 /// The headline: the number of problems and their severity.
 fn headline(overview: &Overview) -> String {
-    let count = |level| overview.problems.iter().filter(|problem| problem.level == level).count() as u64;
-    let wrong = match count(Level::Critical) {
+    let count = |level, name: &str| match overview.problems.iter().filter(|problem| problem.level == level).count() {
         0 => None,
-        1 => Some("1 problem".to_owned()),
-        n => Some(format!("{n} problems")),
+        1 => Some(format!("1 {name}")),
+        n => Some(format!("{n} {name}s")),
     };
-    let looks = match count(Level::Warn) {
-        0 => None,
-        1 => Some("1 warning"),
-        _ => Some("things need a look"),
-    };
-    match (wrong, looks, count(Level::Warn)) {
-        (None, None, _) => "All is well".to_owned(),
-        (Some(wrong), None, _) => wrong,
-        (None, Some(looks), 1) => looks.to_owned(),
-        (None, Some(looks), n) => format!("{n} {looks}"),
-        (Some(wrong), Some(_), 1) => format!("{wrong}, 1 warning"),
-        (Some(wrong), Some(_), n) => format!("{wrong}, {n} warnings"),
+    match (count(Level::Critical, "problem"), count(Level::Warn, "warning")) {
+        (None, None) => "All is well".to_owned(),
+        (Some(problems), Some(warnings)) => format!("{problems}, {warnings}"),
+        (Some(counted), None) | (None, Some(counted)) => counted,
     }
 }
 
