@@ -3,6 +3,8 @@
 //! Reading is one open and one read, and an absent file says that all is well; a file that cannot be read or
 //! understood counts as disabled, because answers from AWS are never wrong; two concurrent changes both count.
 
+mod blank;
+
 use crate::clock::{self, UnixMillis};
 use crate::lock::Guard;
 use crate::secure_fs;
@@ -188,7 +190,7 @@ impl Switch {
     }
 
     /// Disables the cache for every process of this state directory. The notice says when the disk was too full to
-    /// write the reason and the end down: then the cache is disabled until it is enabled.
+    /// record the reason.
     pub fn disable(
         directory: &Path,
         access: Access,
@@ -196,13 +198,12 @@ impl Switch {
         now: UnixMillis,
     ) -> Result<Option<String>, StateError> {
         let disabled = Disabled { until: disabled.until.min(FOREVER), ..disabled };
+        let until = disabled.until;
         match Switch::update(directory, access, now, |switch| switch.disabled = Some(disabled)) {
             Ok(_) => Ok(None),
             Err(error) if is_full(&error) => {
-                blank(directory, access)?;
-                Ok(Some(format!(
-                    "{error}; the cache is disabled all the same, without reason or end, until `awsideman cache enable`"
-                )))
+                let end = if blank::write(&directory.join("switch"), until, access)? { "" } else { " and its end" };
+                Ok(Some(format!("{error}; the cache is disabled, but the reason{end} could not be recorded")))
             }
             Err(error) => Err(error),
         }
@@ -330,8 +331,11 @@ fn look(path: &Path) -> SwitchRead {
         Err(error) => return SwitchRead::Unreadable(error),
     };
     let mut text = Vec::with_capacity(1024);
-    if let Err(source) = file.take(LARGEST).read_to_end(&mut text) {
+    if let Err(source) = (&file).take(LARGEST).read_to_end(&mut text) {
         return SwitchRead::Unreadable(PrivateError::Io { action: "read", path: path.into(), source });
+    }
+    if let Some(disabled) = blank::read(&file, &text) {
+        return SwitchRead::Sound(Switch { disabled: Some(disabled), ..Switch::default() });
     }
     match serde_json::from_slice::<Switch>(&text) {
         Ok(mut switch) => {
@@ -355,13 +359,6 @@ fn is_full(error: &StateError) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     matches!(error, StateError::Private(PrivateError::Io { source, .. })
         if matches!(source.kind(), StorageFull | QuotaExceeded))
-}
-
-/// Empties the switch: needs no room on the disk, and an empty switch counts as disabled.
-fn blank(directory: &Path, access: Access) -> Result<(), StateError> {
-    let path = directory.join("switch");
-    let file = secure_fs::open(&path, Open::ReadWrite, access)?;
-    file.set_len(0).map_err(crate::state::error::io_error("empty", &path))
 }
 
 #[cfg(test)]
