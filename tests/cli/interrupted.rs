@@ -1,11 +1,12 @@
 //! SIGINT and SIGTERM: every command that takes long ends with 130, one error, and the command that continues.
 
+use crate::home::Home;
 use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -113,4 +114,27 @@ fn catches_sigterm(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
     u64::from_str_radix(caught, 16).unwrap_or_default() & (1 << (Signal::TERM.as_raw() - 1)) != 0
+}
+
+#[test]
+fn a_signal_ends_a_command_and_the_credential_process_that_it_waits_for() {
+    let home = Home::new();
+    let tool =
+        "[profile tool]\nregion = us-east-1\ncredential_process = sh -c 'echo $$ >new; mv new pid; exec sleep 90'\n";
+    std::fs::write(home.folder(".aws").join("config"), tool).unwrap();
+    let mut command = home.command("user list --profile tool");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (file, end) = (home.path().join("pid"), Instant::now() + PATIENCE * 3);
+    while !file.exists() {
+        assert!(Instant::now() < end, "the program did not start");
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let begun = Instant::now();
+    let ran = Ran::of("user list".into(), &child.wait_with_output().unwrap()).code(130);
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    ran.stderr_has("error: interrupted");
+    let process = std::fs::read_to_string(&file).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "still running: {stat}");
 }
