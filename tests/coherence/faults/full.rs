@@ -120,3 +120,19 @@ fn on_a_full_disk_state_is_read_and_the_switch_set() {
     }
     stage.end();
 }
+
+#[test]
+fn on_a_full_disk_the_cache_is_disabled_with_an_end_and_enabled_again() {
+    let (stage, shim) = (Stage::new(), Shim::build());
+    for name in ["switch", "switch.spare"] {
+        let _ = std::fs::remove_file(stage.world.state_dir().join(name));
+    }
+    shim.reset(0);
+    let disabled = run(&stage, &shim, "cache disable --for 1h --reason upgrade", &[]).ok();
+    disabled.stderr_has("the reason could not be recorded").stdout_has("It ends by itself");
+    let status = stage.world.status();
+    assert!(status["enabled"] == false && status["disabled_until"].is_string(), "{status}");
+    let enabled = run(&stage, &shim, "cache enable", &[]).ok().stdout_has("whose name could not be recorded");
+    assert!(!enabled.stdout.contains("damaged"), "{enabled:?}");
+    assert_eq!(stage.world.status()["enabled"], true);
+}
