@@ -36,7 +36,7 @@ fn an_interrupted_change_says_that_it_was_asked_and_not_confirmed() {
 }
 
 #[test]
-fn a_change_that_is_interrupted_while_it_waits_for_its_fence_was_not_sent() {
+fn a_change_interrupted_before_its_fence_was_not_sent() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "4s");
     world.run(["group", "list"]).ok();

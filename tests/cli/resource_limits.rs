@@ -99,7 +99,7 @@ fn with_few_descriptors_commands_end_with_a_sentence() {
 }
 
 #[test]
-fn too_few_descriptors_are_named_and_neither_the_configuration_nor_the_network_is() {
+fn too_few_descriptors_are_named_rather_than_configuration_or_network() {
     let bench = Bench::new();
     let change = format!("user update {} --display-name Changed", bench.name);
     for limit in [4, 5, 8, 17, 20, 21, 24] {
@@ -118,7 +118,7 @@ fn too_few_descriptors_are_named_and_neither_the_configuration_nor_the_network_i
 }
 
 #[test]
-fn a_cache_that_cannot_be_made_for_want_of_descriptors_is_not_called_absent() {
+fn a_cache_that_lacks_descriptors_is_not_reported_as_absent() {
     let bench = Bench::new();
     for limit in 6..=16 {
         std::fs::remove_dir_all(bench.world.cache_dir()).unwrap();

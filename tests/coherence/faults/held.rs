@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// The longest that any command may take here: the waits are set to 1 s, the fixed ones last 5 s.
-const BOUND: Duration = Duration::from_secs(15);
+pub(super) const BOUND: Duration = Duration::from_secs(15);
 
 /// A command of each class, and the exit codes that it may have.
 const CLASSES: [(&str, &str, &[i32]); 11] = [
@@ -31,8 +31,8 @@ const CLASSES: [(&str, &str, &[i32]); 11] = [
 ];
 
 /// A lock, and the product process that is stopped while it has it.
-struct Case {
-    guard: Guard,
+pub(super) struct Case {
+    pub(super) guard: Guard,
     /// What must be so before the process starts.
     before: fn(&World),
     /// The words of the process.
@@ -51,7 +51,7 @@ fn live(world: &World) -> PathBuf {
     world.cache_dir().join(current.trim())
 }
 
-fn state(world: &World, name: &str) -> PathBuf {
+pub(super) fn state(world: &World, name: &str) -> PathBuf {
     world.state_dir().join(name)
 }
 
@@ -61,7 +61,7 @@ fn forget_databases(world: &World, start: &str) {
     }
 }
 
-const CASES: [Case; 11] = [
+pub(super) const CASES: [Case; 11] = [
     Case {
         guard: Guard::Cache,
         before: nothing,
@@ -156,27 +156,27 @@ const CASES: [Case; 11] = [
 ];
 
 /// A process that is stopped; it ends with this value.
-struct Stopped(Child);
+pub(super) struct Stopped(pub(super) Child);
 
 impl Stopped {
     /// Waits until a process has stopped by itself.
-    fn wait(child: Child, what: &str) -> Stopped {
+    pub(super) fn wait(child: Child, what: &str) -> Stopped {
         let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
         let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
         assert!(status.stopped(), "{what}: it ended before it had the lock: {status:?}");
         Stopped(child)
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.0.id().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("process {} ", self.0.id())
     }
 
     /// Lets it continue and end.
-    fn resume(mut self) {
+    pub(super) fn resume(mut self) {
         self.signal(Signal::CONT);
         self.0.wait().unwrap();
     }
@@ -189,7 +189,7 @@ impl Drop for Stopped {
     }
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::small();
     world.write(
         "jobs/10-warm.toml",
@@ -207,7 +207,7 @@ fn world() -> World {
 }
 
 /// Runs a command, and ends it where it takes four times as long as it may.
-fn timed(world: &World, words: &str) -> (Ran, Duration) {
+pub(super) fn timed(world: &World, words: &str) -> (Ran, Duration) {
     let mut command = world.command(words.split_whitespace());
     let begun = Instant::now();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -225,7 +225,7 @@ fn timed(world: &World, words: &str) -> (Ran, Duration) {
 }
 
 /// What a lock is held by.
-enum Holder {
+pub(super) enum Holder {
     Product(Stopped),
     /// Where no product process can be stopped: this one, for as long as the file is open.
     Test {
@@ -233,7 +233,7 @@ enum Holder {
     },
 }
 
-fn hold(world: &World, case: &Case) -> Holder {
+pub(super) fn hold(world: &World, case: &Case) -> Holder {
     (case.before)(world);
     let file = (case.file)(world);
     if case.words.is_empty() {
@@ -361,76 +361,6 @@ fn a_process_stopped_in_a_job_or_sending_blocks_no_command() {
     answers_under(Guard::Outbox);
 }
 
-/// A `user list` that is stopped while it fetches the users.
-fn stopped_flight(world: &World) -> Stopped {
-    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of(crate::world::LIST_USERS)]);
-    let child = world.command(["user", "list"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(world.wait_for_held(1, Duration::from_secs(60)));
-    let stopped = Stopped(child);
-    stopped.signal(Signal::STOP);
-    world.release();
-    stopped
-}
-
-#[test]
-fn no_read_or_warm_waits_for_the_fetch_of_a_stopped_process() {
-    for words in ["user list", "cache warm users groups", "jobs run warm"] {
-        let world = world();
-        world.run(["cache", "clear", "--all"]).ok();
-        let stopped = stopped_flight(&world);
-        let calls = world.list_calls();
-        let (ran, took) = timed(&world, words);
-        let ran = ran.ok();
-        if !words.starts_with("jobs") {
-            ran.stderr_has(&stopped.name()).stderr_has("is not waited for (it is stopped)");
-        }
-        assert!(took < BOUND, "{words}: {took:?}");
-        assert!(world.list_calls() > calls, "{words}: it asked AWS itself");
-        world.run(["user", "list", "--cache-only"]).ok();
-        stopped.resume();
-    }
-}
-
-#[test]
-fn a_signal_ends_a_command_that_waits_for_another_process() {
-    let world = world();
-    world.run(["cache", "clear", "--all"]).ok();
-    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of(crate::world::LIST_USERS)]);
-    let mut first = world.command(["user", "list"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(world.wait_for_held(1, Duration::from_secs(60)));
-    let mut second = world.command(["user", "list"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let name = format!("waiting for process {} ", first.id());
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stderr.take().unwrap()));
-    let line = lines.next().unwrap().unwrap();
-    assert!(line.contains(&name) && line.contains("which fetches the users"), "{line}");
-    let begun = Instant::now();
-    kill_process(Pid::from_raw(second.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
-    let ended = second.wait().unwrap();
-    assert!(begun.elapsed() < BOUND && ended.code() == Some(130), "{ended:?}");
-    world.release();
-    first.wait().unwrap();
-}
-
-#[test]
-fn a_signal_ends_a_job_that_waits_for_another_run() {
-    let world = world();
-    let case = CASES.iter().find(|case| case.guard == Guard::Job).unwrap();
-    let holder = hold(&world, case);
-    let words = ["jobs", "run", "warm", "--wait"];
-    let mut second = world.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let queue = state(&world, "locks/warm.next");
-    let begun = Instant::now();
-    while !std::fs::read_to_string(&queue).is_ok_and(|text| text.contains(&second.id().to_string())) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it never waited");
-        std::thread::yield_now();
-    }
-    let begun = Instant::now();
-    kill_process(Pid::from_raw(second.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
-    assert_eq!(second.wait().unwrap().code(), Some(130));
-    assert!(begun.elapsed() < BOUND);
-    drop(holder);
-}
-
 #[test]
 fn every_lock_has_a_case_or_a_reason_for_none() {
     // The flights and the recovery have tests of their own; of a lock that is only tried no process waits; a damaged
@@ -475,40 +405,4 @@ fn every_command_ends_in_time_under_every_lock() {
     }
     figures(&format!("locks held: {} locks, {} commands each, longest {longest:?}", CASES.len(), all.len()));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
-}
-
-/// A change whose fence no database took, because a stopped process makes one; AWS answers from before it for minutes.
-#[track_caller]
-fn keeps_its_fence(stopped: impl FnOnce(&World) -> Stopped) {
-    let mut world = world();
-    // Longer than the test takes: the fence must not have ended by the last read.
-    world.set("AWSIDEMAN_CACHE_SETTLE", "10m");
-    let name = world.run(["user", "list", "--json"]).ok().json()[3]["UserName"].as_str().unwrap().to_owned();
-    let stopped = stopped(&world);
-    world.faults(|faults| faults.read_lag_ms = 600_000);
-    world.run(["user", "update", &name, "--display-name", "Other"]).ok();
-    stopped.resume();
-    world.run(["user", "get", &name]).ok();
-    world.run(["user", "get", &name, "--cache-only"]).code(10);
-}
-
-#[test]
-fn a_change_without_a_recorded_fence_leaves_one_for_the_next_generation() {
-    let case = CASES.iter().find(|case| case.guard == Guard::Generations).unwrap();
-    keeps_its_fence(|world| match hold(world, case) {
-        Holder::Product(stopped) => stopped,
-        Holder::Test { .. } => unreachable!("a product process makes the generation"),
-    });
-}
-
-#[test]
-fn a_change_unknown_to_a_recovery_leaves_its_fence_there() {
-    keeps_its_fence(|world| {
-        let mut command = world.command(["cache", "recover"]);
-        // The first write names the holder of `creation.lock`; the second is of the new database, after the old one was read.
-        let shim = Shim::build();
-        shim.stop_at_nth(2, world, &mut command, WRITE, &world.cache_dir());
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Stopped::wait(child, "cache recover")
-    });
 }

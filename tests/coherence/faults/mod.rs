@@ -12,3 +12,4 @@ mod held;
 mod killed;
 mod rotation;
 mod shim;
+mod stopped;

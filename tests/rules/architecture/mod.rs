@@ -228,8 +228,35 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn no_file_is_longer_than_500_lines() {
-    let long: Vec<_> = all_sources().into_iter().filter(|s| s.text.lines().count() > 500).map(|s| s.path).collect();
+    let all = all_sources().into_iter().chain(sources_of("tests"));
+    let long: Vec<_> = all.filter(|s| s.text.lines().count() > 500).map(|s| s.path).collect();
     assert!(long.is_empty(), "split these files: {long:?}");
+}
+
+/// The names of the tests in a file: functions below a line with `#[test]` or `#[tokio::test]`.
+fn test_names(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some(rest) = line.trim_start_matches("async ").strip_prefix("fn ") {
+            names.extend(std::mem::take(&mut is_test).then(|| identifier(rest)));
+        }
+    }
+    names
+}
+
+#[test]
+fn names_of_tests_have_twelve_words_at_most() {
+    assert_eq!(test_names("#[test]\nfn a_b() {}\nfn c() {}\n#[tokio::test]\nasync fn d() {}"), ["a_b", "d"]);
+    let mut long = Vec::new();
+    for source in sources_of("tests") {
+        let names = test_names(&source.text);
+        let too_long = names.iter().filter(|name| name.split('_').count() > 12);
+        long.extend(too_long.map(|name| format!("{}: {name}", source.path)));
+    }
+    assert!(long.is_empty(), "shorten these names:\n{}", long.join("\n"));
 }
 
 /// Files that open something of the kernel, a directory, or what they have judged themselves.
