@@ -117,7 +117,7 @@ fn catches_sigterm(pid: u32) -> bool {
 }
 
 #[test]
-fn a_signal_ends_a_command_and_the_credential_process_that_it_waits_for() {
+fn a_signal_ends_a_command_and_its_credential_process() {
     let home = Home::new();
     let tool =
         "[profile tool]\nregion = us-east-1\ncredential_process = sh -c 'echo $$ >new; mv new pid; exec sleep 90'\n";
