@@ -13,7 +13,7 @@ use crate::app::maintenance::Maintenance;
 use crate::app::ping::Pinger;
 use crate::app::recovery::{Recovery, RecoveryRequest};
 use crate::app::stack::StoreStack;
-use crate::app::verify::Verifier;
+use crate::app::verify::EntryVerifier;
 use crate::app::warm::{CacheWarmer, WarmRequest};
 use crate::app::watched::watched;
 use crate::config::{Job, JobKind, WarmTarget};
@@ -72,7 +72,7 @@ impl JobHandler for Joined {
                 let (job, run) = (job.clone(), run.clone());
                 aside(&app, stop, move |app| Digest::new(app).make(&job, &run)).await
             }
-            JobKind::Verify { budget } => Verifier::new(&app).job(*budget, progress, stop).await,
+            JobKind::Verify { budget } => EntryVerifier::new(&app).job(*budget, progress, stop).await,
         };
         StoreStack::new(&app).finish();
         JobWork::new(&app).name_login(work)

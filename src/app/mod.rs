@@ -88,5 +88,5 @@ pub use stack::StoreStack;
 pub use state_reader::StateReader;
 pub use status::{Detail, MemoryReport, Status, StatusReader};
 pub use usage::{RecentEntry, ResourceReport};
-pub use verify::{Verifier, VerifyRequest};
+pub use verify::{EntryVerifier, VerifyRequest};
 pub use warm::{CacheWarmer, Shortage, WarmDone, WarmRequest};

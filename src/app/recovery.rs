@@ -91,10 +91,11 @@ impl<'a> Recovery<'a> {
         if request.salvage {
             host::check_descriptors(SALVAGE_DESCRIPTORS).map_err(AppError::Limit)?;
         }
-        let before = Disk::live_in(&StoreStack::new(self.app).disk_options())?;
         let turn = RecoveryTurn::take(&self.app.state(), self.app.clock().now(), progress);
-        if let Some(live) =
-            turn.recovered_by_another(before.as_deref(), Disk::live_in(&StoreStack::new(self.app).disk_options())?)
+        // A cache that is to begin empty is not one with the old entries.
+        if request.salvage
+            && let Some(live) = Disk::live_in(&StoreStack::new(self.app).disk_options())?
+            && turn.was_recovered_by_another(&self.app.state(), &live)
         {
             return self.test_recovered(&live);
         }
@@ -123,6 +124,9 @@ impl<'a> Recovery<'a> {
         self.app.state().set_breaker(self.app.cache_dir(), PersistedBreaker::default(), now)?;
         Maintenance::new(self.app).begin_hit_window();
         let test = self.test_disk()?;
+        if test.ok && salvaged.as_ref().is_some_and(|salvaged| salvaged.ended.is_none()) {
+            turn.record_end(&self.app.state(), &flip.new);
+        }
         Ok(Recovered {
             schema_version: 1,
             dry_run: false,

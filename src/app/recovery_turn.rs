@@ -1,19 +1,22 @@
 //! One recovery at a time: a process that finds another recovery in progress waits for it and tests its result.
 //!
-//! Guarantee: a stopped or dead process delays no recovery, and neither does a state directory in which no lock can be made.
+//! Guarantee: the result of a recovery that did not end is never taken for a recovered cache; a stopped or dead process delays no recovery, and neither does a state directory in which no lock can be made.
 
 use crate::clock::UnixMillis;
 use crate::lock::{Guard, Held, HolderWatch};
 use crate::log::LOCKS;
 use crate::progress::Progress;
+use crate::secure_fs;
 use crate::state::{FileLock, StateDir};
 use crate::store::Disk;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The lock. The dot keeps it apart from the locks of jobs, whose names have none.
 const NAME: &str = "cache.recover";
+/// The file that names the database of the last recovery that ended.
+const RECORD: &str = "recovered";
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A wait is printed when it has lasted this long.
@@ -62,12 +65,21 @@ impl RecoveryTurn {
         }
     }
 
-    /// The live database, if another process made it while this one waited. `before` was live when the wait began.
-    pub(super) fn recovered_by_another(&self, before: Option<&Path>, live: Option<PathBuf>) -> Option<PathBuf> {
-        let since = u64::try_from(self.other?).unwrap_or(0);
-        live.filter(|live| {
-            Some(live.as_path()) != before || Disk::number_of(live).is_some_and(|number| number >= since)
-        })
+    /// Whether another process has recovered the cache, with this live database, while this one waited. A recovery that was
+    /// killed leaves no record of its end.
+    pub(super) fn was_recovered_by_another(&self, state: &StateDir, live: &Path) -> bool {
+        let Some(since) = self.other.and_then(|since| u64::try_from(since).ok()) else { return false };
+        let recorded = secure_fs::read(&state.directory().join(RECORD)).ok().flatten();
+        recorded.is_some_and(|name| name == secure_fs::file_name(live).as_bytes())
+            && Disk::number_of(live).is_some_and(|number| number >= since)
+    }
+
+    /// Records that the recovery with this live database has ended. Without the record, waiting processes recover again.
+    pub(super) fn record_end(&self, state: &StateDir, live: &Path) {
+        let name = secure_fs::file_name(live);
+        if let Err(error) = secure_fs::replace(&state.directory().join(RECORD), name.as_bytes(), state.access()) {
+            tracing::warn!(target: LOCKS, "the end of the recovery was not recorded: {error}");
+        }
     }
 
     /// The same progress, which also shows waiting processes that the recovery continues.

@@ -53,14 +53,14 @@ pub struct VerifyRequest {
 }
 
 /// Compares stored answers with AWS.
-pub struct Verifier<'a> {
+pub struct EntryVerifier<'a> {
     app: &'a App,
 }
 
-impl<'a> Verifier<'a> {
+impl<'a> EntryVerifier<'a> {
     /// The same operations for this application.
-    pub fn new(app: &'a App) -> Verifier<'a> {
-        Verifier { app }
+    pub fn new(app: &'a App) -> EntryVerifier<'a> {
+        EntryVerifier { app }
     }
 
     /// Compares entries of this profile's space with AWS, and fixes wrong ones. Also returns the calls, and

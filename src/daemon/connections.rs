@@ -50,7 +50,7 @@ pub(super) struct Local(pub(super) SocketAddr);
 
 /// Answers what arrives at `listener`; every connection ends when the future is dropped.
 pub(super) async fn serve(listener: TcpListener, router: Router) {
-    let (slots, mut open) = (Slots::default(), JoinSet::new());
+    let (slots, mut open) = (ConnectionSlots::default(), JoinSet::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -101,16 +101,16 @@ async fn serve_connection(stream: TcpStream, slot: HeldSlot, router: Router, loc
 
 /// The open connections, the oldest first.
 #[derive(Clone, Default)]
-struct Slots(Arc<Mutex<Vec<Arc<Slot>>>>);
+struct ConnectionSlots(Arc<Mutex<Vec<Arc<ConnectionSlot>>>>);
 
-struct Slot {
+struct ConnectionSlot {
     peer: IpAddr,
     phase: Arc<AtomicU8>,
     close: Notify,
 }
 
 /// A slot that is released when it is dropped.
-struct HeldSlot(Arc<Slot>, Slots);
+struct HeldSlot(Arc<ConnectionSlot>, ConnectionSlots);
 
 impl Drop for HeldSlot {
     fn drop(&mut self) {
@@ -118,8 +118,8 @@ impl Drop for HeldSlot {
     }
 }
 
-impl Slots {
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+impl ConnectionSlots {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ConnectionSlot>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -133,7 +133,7 @@ impl Slots {
         } else if all.len() >= CONNECTIONS {
             evict(&mut all, |_| true)?;
         }
-        let slot = Arc::new(Slot { peer, phase: Arc::new(AtomicU8::new(WAITING)), close: Notify::new() });
+        let slot = Arc::new(ConnectionSlot { peer, phase: Arc::new(AtomicU8::new(WAITING)), close: Notify::new() });
         all.push(slot.clone());
         drop(all);
         Some(HeldSlot(slot, self.clone()))
@@ -141,7 +141,7 @@ impl Slots {
 }
 
 /// Closes one connection: the oldest without a request, or else the oldest whose client does not read its answer.
-fn evict(all: &mut Vec<Arc<Slot>>, which: impl Fn(&Slot) -> bool) -> Option<()> {
+fn evict(all: &mut Vec<Arc<ConnectionSlot>>, which: impl Fn(&ConnectionSlot) -> bool) -> Option<()> {
     let oldest = |phase: u8| all.iter().position(|slot| which(slot) && slot.phase.load(Ordering::Relaxed) == phase);
     let at = oldest(WAITING).or_else(|| oldest(SENDING))?;
     all.remove(at).close.notify_one();
@@ -218,13 +218,13 @@ mod tests {
         taken.0.phase.store(phase, Ordering::Relaxed);
     }
 
-    fn is_open(slots: &Slots, taken: &HeldSlot) -> bool {
+    fn is_open(slots: &ConnectionSlots, taken: &HeldSlot) -> bool {
         slots.lock().iter().any(|slot| Arc::ptr_eq(slot, &taken.0))
     }
 
     #[test]
     fn one_peer_loses_its_own_oldest_connection_and_no_other_peer_does() {
-        let slots = Slots::default();
+        let slots = ConnectionSlots::default();
         let other = slots.take(peer(1)).unwrap();
         let mut own: Vec<HeldSlot> = (0..OF_ONE_PEER).map(|_| slots.take(peer(2)).unwrap()).collect();
         set(&own[0], ANSWERING);
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_answered_is_never_closed_for_another() {
-        let slots = Slots::default();
+        let slots = ConnectionSlots::default();
         let all: Vec<HeldSlot> =
             (0..CONNECTIONS).map(|n| slots.take(peer(u8::try_from(n).unwrap())).unwrap()).collect();
         for taken in &all {

@@ -444,3 +444,36 @@ fn a_stopped_recovery_delays_no_other() {
     ran.stderr_has("stopped").stdout_has("The new cache was tested: ok");
     assert_eq!(right(&world, 20), 20);
 }
+
+#[test]
+fn a_recovery_that_was_killed_is_not_taken_for_one_that_ended() {
+    let world = lasting();
+    store(&world, 0..20);
+    settle(&world);
+    let lock = world.state_dir().join("locks/cache.recover");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::set_permissions(lock.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
+    // The holder is killed while the second recovery waits, after it has begun a new generation and before it salvages.
+    let since = serde_json::json!({"pid": 1, "host": "here", "since": 1}).to_string();
+    std::fs::write(&lock, since + "\n").unwrap();
+    std::fs::set_permissions(&lock, Permissions::from_mode(0o600)).unwrap();
+    let words = ["--no-fork", lock.to_str().unwrap(), "sh", "-c", "echo locked; exec sleep 600"];
+    let mut holder = Command::new("flock").args(words).stdout(Stdio::piped()).spawn().unwrap();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let before = live(&world);
+    let second =
+        world.command(["cache", "recover", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let waits = format!("/proc/{}/wchan", second.id());
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&waits).is_ok_and(|text| text.contains("nanosleep")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never waited");
+        std::thread::yield_now();
+    }
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let output = second.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&document["by_another"], &document["salvaged"]["stored"]), (&false.into(), &20.into()), "{document}");
+    assert_ne!(live(&world), before);
+    assert_eq!(right(&world, 20), 20);
+}

@@ -15,6 +15,7 @@ const SHARED: &[(&str, &str)] = &[
     ("Stored", "an answer of the single sign-on cache; a result of the store"),
     ("Verified", "a result of `cache verify`; a verified archive"),
     ("Wait", "a wait for a rate limit; a wait for a lock"),
+    ("Writer", "the changes of the gateway; an associated type of a trait of `tracing`"),
     ("Wire", "a stream of HTTP; a stream of SMTP"),
 ];
 

@@ -3,7 +3,7 @@
 //! A file of one fixed length without content takes no block, and its modification time is the end of the disabling. A
 //! process that is killed on the way leaves a switch that counts as disabled without an end.
 
-use super::{Disabled, FOREVER};
+use super::disabled::{Disabled, FOREVER};
 use crate::clock::{self, UnixMillis};
 use crate::secure_fs;
 use crate::secure_fs::{Access, Open};
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Its length: no JSON text of ours has it by chance, and each byte reads as zero.
+/// Its length: no JSON text has it by chance, and each byte reads as zero.
 const LENGTH: u64 = 4_099;
 /// The name in place of the one that could not be recorded.
 const BY: &str = "a user whose name could not be recorded: the disk was full";

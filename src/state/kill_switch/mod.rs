@@ -4,7 +4,11 @@
 //! understood counts as disabled, because answers from AWS are never wrong; two concurrent changes both count.
 
 mod blank;
+mod disabled;
 
+pub use disabled::Disabled;
+
+use self::disabled::FOREVER;
 use crate::clock::{self, UnixMillis};
 use crate::lock::Guard;
 use crate::secure_fs;
@@ -21,8 +25,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// The end of the year 9999: the latest time that can be written down.
-const FOREVER: UnixMillis = 253_402_300_799_000;
 /// How long a change waits for another one.
 const WAIT: Duration = Duration::from_secs(5);
 /// Ours has a few hundred bytes; what is larger than this is not ours.
@@ -41,23 +43,6 @@ pub struct Switch {
     /// What a later awsideman keeps here.
     #[serde(flatten)]
     later: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Who disabled the cache, and until when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Disabled {
-    /// Since when.
-    #[serde(default)]
-    pub since: UnixMillis,
-    /// When it ends by itself.
-    #[serde(default = "forever")]
-    pub until: UnixMillis,
-    /// Why, in the words of who did it.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Who: `user@host`, or what is known.
-    #[serde(default)]
-    pub by: String,
 }
 
 /// What is remembered of one cache directory's breaker.
@@ -308,10 +293,6 @@ impl Switch {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_false(flag: &bool) -> bool {
     !*flag
-}
-
-fn forever() -> UnixMillis {
-    FOREVER
 }
 
 /// The lock of the switch; `None` where the disk cannot even hold the lock file, so that no other change can be made either.

@@ -79,7 +79,7 @@ impl Remains {
         if records.iter().any(|record: &InvalidationRecord| record.sequence > sequence) {
             return Err(Unsalvageable::NoRecords);
         }
-        let guard = SalvageGuard::read(&connection, path, records, now);
+        let guard = SalvageGuard::read(&connection, generation::number_of(path).unwrap_or(0), records, now);
         let count = connection.query_row("SELECT count(*) FROM e", [], |row| row.get::<_, i64>(0));
         let entries = count.ok().map(i64::cast_unsigned);
         Ok(Remains { connection, path: path.into(), guard, entries })

@@ -4,13 +4,11 @@
 //! A fill is judged against the records in the transaction that stores it, so an entry with a newer version than a record is
 //! an entry that this record let in. `record_versions` keeps the newest version at the time of each record.
 
-use super::generation;
 use crate::clock::UnixMillis;
 use crate::sqlite::{Connection, StatementError, Transaction, params};
 use crate::store::invalidation_log::InvalidationRecord;
 use crate::store::{Address, Select};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// The table; generations of earlier builds have none.
 pub(super) const TABLE: &str =
@@ -41,16 +39,15 @@ pub(super) struct SalvageGuard {
 }
 
 impl SalvageGuard {
-    /// The guard of the records of the database at `path`, read at `now`.
+    /// The guard of the records of a database, read at `now`; `start` is the number in the name of the database.
     pub(super) fn read(
         connection: &Connection,
-        path: &Path,
+        start: u64,
         records: Vec<InvalidationRecord>,
         now: UnixMillis,
     ) -> SalvageGuard {
         // Without the table, or with one that cannot be read, each record covers all that it names.
         let versions = versions(connection).unwrap_or_default();
-        let start = generation::number_of(path).unwrap_or(0);
         SalvageGuard::of(records, &versions, start, now)
     }
 

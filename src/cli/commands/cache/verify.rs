@@ -2,7 +2,7 @@
 //!
 //! Guarantee: every wrong entry is named with its differences.
 
-use crate::app::{Verifier, VerifyRequest};
+use crate::app::{EntryVerifier, VerifyRequest};
 use crate::cache::pattern;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::read_flags::count;
@@ -72,7 +72,7 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
     if session.app.disabled().is_some() {
         session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
     }
-    let done = session.wait(Verifier::new(&session.app).verify(&comparison, session.progress.as_ref()))?;
+    let done = session.wait(EntryVerifier::new(&session.app).verify(&comparison, session.progress.as_ref()))?;
     let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
     session.close(faults);
     if let (true, EntrySelection::Glob(glob)) = (is_empty(&verified), &comparison.which) {
