@@ -103,13 +103,11 @@ pub fn local(at: UnixMillis) -> String {
 }
 
 /// Serializes a time as [`utc_exact`] writes it.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub fn serialize<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&utc_exact(*at))
 }
 
 /// Serializes a time as [`utc_exact`] writes it, and an absent one as `null`.
-#[expect(clippy::ref_option, reason = "serde passes a reference")]
 pub fn serialize_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serialize(at, serializer),

@@ -125,7 +125,7 @@ impl<'a> Recovery<'a> {
         Maintenance::new(self.app).begin_hit_window();
         let test = self.test_disk()?;
         if test.ok && salvaged.as_ref().is_some_and(|salvaged| salvaged.ended.is_none()) {
-            turn.record_end(&self.app.state(), &flip.new);
+            RecoveryTurn::record_end(&self.app.state(), &flip.new);
         }
         Ok(Recovered {
             schema_version: 1,

@@ -75,7 +75,7 @@ impl RecoveryTurn {
     }
 
     /// Records that the recovery with this live database has ended. Without the record, waiting processes recover again.
-    pub(super) fn record_end(&self, state: &StateDir, live: &Path) {
+    pub(super) fn record_end(state: &StateDir, live: &Path) {
         let name = secure_fs::file_name(live);
         if let Err(error) = secure_fs::replace(&state.directory().join(RECORD), name.as_bytes(), state.access()) {
             tracing::warn!(target: LOCKS, "the end of the recovery was not recorded: {error}");

@@ -224,7 +224,7 @@ mod tests {
             ("AKID", "s3cret", Some("t"))
         );
         assert_eq!(keys.expiry(), Some(UNIX_EPOCH + Duration::from_secs(4_070_908_800)));
-        assert_eq!(keys.account_id().map(|id| id.as_str()), Some("123456789012"));
+        assert_eq!(keys.account_id().map(aws_credential_types::attributes::AccountId::as_str), Some("123456789012"));
         let keys = parse(br#"{"Version":1,"AccessKeyId":"A","SecretAccessKey":"s","SessionToken":null}"#, NOW).unwrap();
         assert_eq!((keys.session_token(), keys.expiry()), (None, None));
     }

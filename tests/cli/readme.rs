@@ -152,8 +152,8 @@ fn run_blocks_of(name: &str) -> usize {
     let text = std::fs::read_to_string(document(name)).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let (reader, mut served, mut variables) = (Reader::new(), None, Vec::new());
-    let (mut wrong, mut replacements): (String, Vec<(std::ops::Range<usize>, Vec<String>)>) =
-        (String::new(), Vec::new());
+    let mut wrong = String::new();
+    let mut replacements: Vec<(std::ops::Range<usize>, Vec<String>)> = Vec::new();
     let mut last_shell = String::new();
     // The README shows a result before the command that prepares it: shell blocks run first.
     let (console, shell): (Vec<Block>, Vec<Block>) =

@@ -122,7 +122,7 @@ fn on_a_full_disk_state_is_read_and_the_switch_set() {
 }
 
 #[test]
-fn on_a_full_disk_the_cache_is_disabled_with_an_end_and_enabled_again() {
+fn on_a_full_disk_the_cache_is_disabled_and_enabled_again() {
     let (stage, shim) = (Stage::new(), Shim::build());
     for name in ["switch", "switch.spare"] {
         let _ = std::fs::remove_file(stage.world.state_dir().join(name));
