@@ -2,12 +2,12 @@
 //!
 //! Guarantee: no alert is shown as resolved before its resolution is recorded. A silence is shown with its end.
 
-use super::PageView;
 use crate::alerts::{AlertStatus, Silence};
 use crate::daemon::page::format::counted;
 use crate::daemon::page::format::lasting;
 use crate::daemon::page::format::moment;
 use crate::daemon::page::format::prose;
+use crate::daemon::page::view::PageView;
 use maud::{Markup, html};
 
 pub(super) fn section(view: &PageView<'_>) -> Markup {

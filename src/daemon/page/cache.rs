@@ -3,7 +3,6 @@
 //! Guarantee: a rate is drawn only for hours with lookups. Every chart is described in text too.
 
 use super::chart::{self, Axis, ChartLine, ChartTitle};
-use super::{PageView, Range};
 use crate::app::{HourReport, ResourceReport, SampleReport};
 use crate::clock::{self, UnixMillis};
 use crate::daemon::page::format::DAY;
@@ -12,6 +11,7 @@ use crate::daemon::page::format::counted;
 use crate::daemon::page::format::grouped;
 use crate::daemon::page::format::moment;
 use crate::daemon::page::format::span;
+use crate::daemon::page::view::{PageView, Range};
 use crate::health::Level;
 use crate::model::format_size;
 use maud::{Markup, html};

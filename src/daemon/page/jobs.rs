@@ -2,7 +2,6 @@
 //!
 //! Outcomes differ by shape and word, not by color alone. Everything in the timeline is in the table too.
 
-use super::PageView;
 use super::chart::{self, Axis, percent};
 use crate::clock;
 use crate::daemon::page::format::counted;
@@ -10,6 +9,7 @@ use crate::daemon::page::format::grouped;
 use crate::daemon::page::format::moment;
 use crate::daemon::page::format::prose;
 use crate::daemon::page::format::took;
+use crate::daemon::page::view::PageView;
 use crate::jobs::{JobRow, RunOutcome, RunRow};
 use maud::{Markup, html};
 

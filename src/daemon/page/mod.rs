@@ -8,16 +8,16 @@ mod cache;
 mod chart;
 mod format;
 mod jobs;
+mod view;
+
+pub use view::{PageView, Range};
 
 use crate::app::{DashboardProblem, OverallState, Overview};
 use crate::clock;
-use crate::daemon::status::DaemonStatus;
 use crate::health::Level;
 use crate::model::{format_size, visible_lines};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chart::Axis;
-use format::DAY;
 use format::counted;
 use format::grouped;
 use format::lasting;
@@ -25,95 +25,11 @@ use format::moment;
 use format::prose;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 
 const STYLE: &str = include_str!("style.css");
 /// The reload interval of a live page, in seconds. It is off by default: a reload would move a screen reader, or a
 /// reader with an open section, back to the top.
 const REFRESH: u32 = 30;
-
-/// The range of the charts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Range {
-    /// 24 hours.
-    #[default]
-    Day,
-    /// 7 days.
-    Week,
-    /// 30 days.
-    Month,
-}
-
-impl Range {
-    const ALL: [Range; 3] = [Range::Day, Range::Week, Range::Month];
-    /// The longest range.
-    pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-
-    /// Parses a range.
-    pub fn parse(word: &str) -> Option<Range> {
-        Range::ALL.into_iter().find(|range| range.word() == word)
-    }
-
-    /// The range in the address.
-    fn word(self) -> &'static str {
-        match self {
-            Range::Day => "24h",
-            Range::Week => "7d",
-            Range::Month => "30d",
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Range::Day => "24 hours",
-            Range::Week => "7 days",
-            Range::Month => "30 days",
-        }
-    }
-
-    /// Its length.
-    pub fn span(self) -> Duration {
-        let days = match self {
-            Range::Day => 1,
-            Range::Week => 7,
-            Range::Month => 30,
-        };
-        Duration::from_secs(days * 86_400)
-    }
-
-    /// The width of a column, in milliseconds; fifty to a hundred columns fit.
-    fn column(self) -> i64 {
-        match self {
-            Range::Day => DAY / 24,
-            Range::Week => DAY / 8,
-            Range::Month => DAY / 2,
-        }
-    }
-}
-
-/// The content of the page.
-pub struct PageView<'a> {
-    /// The figures.
-    pub overview: &'a Overview,
-    /// The status of the daemon.
-    pub standing: &'a DaemonStatus,
-    /// The range of the charts.
-    pub range: Range,
-    /// Whether the page reloads itself.
-    pub refreshes: bool,
-}
-
-impl PageView<'_> {
-    fn axis(&self) -> Axis {
-        let now = self.overview.now;
-        Axis { from: now - clock::millis(self.range.span()), to: now }
-    }
-
-    /// The address of this page with another range, live or not.
-    fn address(range: Range, refreshes: bool) -> String {
-        format!("/?range={}{}", range.word(), if refreshes { "&live" } else { "" })
-    }
-}
 
 /// The style sheet's hash for the content security policy.
 pub fn style_hash() -> String {

@@ -5,6 +5,7 @@
 use super::*;
 use crate::app::{Dashboard, JobFiles};
 use crate::config::{Sources, load};
+use crate::daemon::status::DaemonStatus;
 use std::sync::Arc;
 
 const NASTY: &str = "<script>alert(1)</script>\" onload='x' &amp; \u{202e}`code`";

@@ -278,7 +278,7 @@ pub(crate) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut 
         let address = format!("http://{}/", door.address());
         talk.line(&format!("the status page is at {address}"));
         if !door.address().ip().is_loopback() {
-            talk.note("other hosts can reach the status page, and it asks for no login");
+            talk.note("other hosts can reach the status page, and it requires no login");
         }
         let _ = shift.place.set(address);
     }
