@@ -70,7 +70,7 @@ fn the_verdict_counts_and_the_worst_comes_first_with_its_command() {
     }
     let page = drawn(&overview);
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
-    assert!(at("2 things are wrong") < at("<code>awsideman p0</code>"));
+    assert!(at("2 problems") < at("<code>awsideman p0</code>"));
     assert!(at("<code>awsideman p0</code>") < at("Hit rate"), "the command comes before the evidence");
 }
 
