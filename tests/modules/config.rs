@@ -176,7 +176,7 @@ fn the_manual_has_every_key_and_no_other() {
     let known: BTreeMap<_, _> = awsideman::config::keys().map(example).collect();
     for (variable, key) in &known {
         // A secret stands in no file, not even as an example.
-        let by_variable = format!("# {} is set by the variable alone\n", key.rsplit('.').next().unwrap());
+        let by_variable = format!("# {} is set by the variable only\n", key.rsplit('.').next().unwrap());
         let is_secret = DEFAULT.contains(&by_variable) && DEFAULT.contains(variable.as_str());
         assert!(from_manual.contains(key) || is_secret, "config/default.toml says nothing of {key} ({variable})");
     }
