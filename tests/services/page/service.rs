@@ -71,7 +71,10 @@ fn a_service_manager_learns_of_ready_alive_reloading_and_stopping() {
 
     daemon.signal(Signal::TERM);
     let (stopping, _) = manager.hears("STOPPING=1");
-    assert!(stopping.contains("STATUS=shutting down") && stopping.contains("EXTEND_TIMEOUT_USEC=15000000"), "{stopping}");
+    assert!(
+        stopping.contains("STATUS=shutting down") && stopping.contains("EXTEND_TIMEOUT_USEC=15000000"),
+        "{stopping}"
+    );
     assert_eq!(daemon.ended(), Some(0));
 }
 
