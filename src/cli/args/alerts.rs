@@ -12,10 +12,10 @@ use std::time::Duration;
 /// `alerts ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum AlertsCommand {
-    /// List what is pending, fires or is held back, and when the next message about it is due
+    /// List alerts by state, and when each is sent next
     #[command(after_help = "Examples:\n  awsideman alerts list\n  awsideman alerts list --json")]
     List,
-    /// Send one message to see whether alerts arrive
+    /// Send a test message
     #[command(after_help = "Examples:\n  awsideman alerts test\n  awsideman alerts test --channel webhook\n  \
         awsideman alerts test --config new.toml")]
     Test {
@@ -23,11 +23,11 @@ pub enum AlertsCommand {
         #[arg(long, value_name = "CHANNEL")]
         channel: Option<ChannelWord>,
     },
-    /// Tell nothing of an alert for a while, or list such silences
+    /// Silence an alert, or list active silences
     Silence(SilenceArgs),
-    /// End silences before their time
+    /// End silences early
     #[command(
-        long_about = "End silences before their time.\n\n\
+        long_about = "End silences early.\n\n\
             Names a silence by its number or by exactly the pattern it was made with. What still fires then is told by the \
             next run of a job.",
         after_help = "Examples:\n  awsideman alerts unsilence hit_rate\n  awsideman alerts unsilence 3"
@@ -37,7 +37,7 @@ pub enum AlertsCommand {
         #[arg(value_name = "KEY")]
         key: String,
     },
-    /// Show what happened to alerts and silences, newest first
+    /// Show the history of alerts and silences, newest first
     History(AlertHistoryArgs),
 }
 
@@ -55,7 +55,7 @@ pub enum ChannelWord {
 /// `alerts silence`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Tell nothing of an alert for a while, or list such silences.\n\n\
+    long_about = "Silence an alert, or list active silences.\n\n\
         KEY is a key as `alerts list` shows it, or a glob over keys (`job:*`). A silence outlives restarts and ends by \
         itself; what still fires then is told. Who was told that something began is told that it is over, silence or not.",
     after_help = "Examples:\n  awsideman alerts silence hit_rate --for 2h --reason 'migration, INC-1234'\n  \
@@ -72,7 +72,7 @@ pub struct SilenceArgs {
     /// End by itself at this time, as in 18:00 or 2026-12-24T18:00
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub until: Option<Moment>,
-    /// Why; shown beside it
+    /// The reason; shown next to it
     #[arg(long, value_name = "TEXT", required_unless_present = "list")]
     pub reason: Option<String>,
     /// List the silences that hold

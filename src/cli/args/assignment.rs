@@ -48,7 +48,7 @@ pub struct GrantArgs {
     /// Begin no other account after one has failed
     #[arg(long)]
     pub stop_on_error: bool,
-    /// Have at most this many under way at once, 1 to 15
+    /// At most this many requests in progress, 1 to 15
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=15))]
     pub batch_size: u8,
     /// How it is made.

@@ -45,7 +45,7 @@ pub enum UserCommand {
         #[command(flatten)]
         read: ReadArgs,
     },
-    /// Find users by a part of their name or mail address
+    /// Find users by part of their name or mail address
     #[command(after_help = "Examples:\n  awsideman user find smith\n  awsideman user find @example.com --limit 10")]
     Find {
         /// A part of what is looked for, or a glob
@@ -71,16 +71,16 @@ pub enum UserCommand {
         awsideman user create --username a --first-name A --last-name B --dry-run"
     )]
     Create(NewUserArgs),
-    /// Change the attributes of a user; an empty text takes one away
+    /// Change attributes of a user; an empty value removes one
     #[command(
         override_usage = "awsideman user update <USER> [OPTIONS]",
         after_help = "Examples:\n  awsideman user update ada --email ada@example.org\n  \
         awsideman user update ada --username ada.king --last-name King"
     )]
     Update(UserChangesArgs),
-    /// Delete a user, with all memberships
+    /// Delete a user and all its memberships
     #[command(
-        long_about = "Delete a user, with all memberships.\n\n\
+        long_about = "Delete a user and all its memberships.\n\n\
             AWS keeps the assignments of a deleted user. `--revoke` revokes them first, `--leave-assignments` keeps \
             them; on a terminal the command asks. If there are assignments, one of the two is required with `--yes` \
             and without a terminal. The result counts the remaining assignments and shows how to revoke them.",
@@ -114,7 +114,7 @@ pub enum GroupCommand {
         #[command(flatten)]
         read: ReadArgs,
     },
-    /// Find groups by a part of their name or description
+    /// Find groups by part of their name or description
     #[command(after_help = "Examples:\n  awsideman group find dev\n  awsideman group find 'team-*'")]
     Find {
         /// A part of what is looked for, or a glob
@@ -137,16 +137,16 @@ pub enum GroupCommand {
     #[command(after_help = "Examples:\n  awsideman group create --name Developers\n  \
         awsideman group create --name Developers --description 'All who write code'")]
     Create(NewGroupArgs),
-    /// Change the name or the description of a group; an empty text takes one away
+    /// Change name or description of a group; an empty value removes the description
     #[command(
         override_usage = "awsideman group update <GROUP> [OPTIONS]",
         after_help = "Examples:\n  awsideman group update Developers --name Engineers\n  \
         awsideman group update Developers --description 'All who write code'"
     )]
     Update(GroupChangesArgs),
-    /// Delete a group, with all memberships
+    /// Delete a group and all its memberships
     #[command(
-        long_about = "Delete a group, with all memberships.\n\n\
+        long_about = "Delete a group and all its memberships.\n\n\
             AWS keeps the assignments of a deleted group. `--revoke` revokes them first, `--leave-assignments` keeps \
             them; on a terminal the command asks. If there are assignments, one of the two is required with `--yes` \
             and without a terminal. The result counts the remaining assignments and shows how to revoke them.",
@@ -163,11 +163,11 @@ pub enum GroupCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Put a user into a group
+    /// Add a user to a group
     #[command(after_help = "Examples:\n  awsideman group add-member Developers ada\n  \
         awsideman group add-member Developers ada --json")]
     AddMember(MemberArgs),
-    /// Take a user out of a group
+    /// Remove a user from a group
     #[command(after_help = "Examples:\n  awsideman group remove-member Developers ada\n  \
         awsideman group remove-member Developers ada --yes")]
     RemoveMember(MemberArgs),
@@ -189,7 +189,7 @@ pub enum PermissionSetCommand {
         #[command(flatten)]
         read: ReadArgs,
     },
-    /// Find permission sets by a part of their name or description
+    /// Find permission sets by part of name or description
     #[command(after_help = "Examples:\n  awsideman permission-set find admin\n  awsideman ps find 'Read*'")]
     Find {
         /// A part of what is looked for, or a glob
@@ -202,7 +202,7 @@ pub enum PermissionSetCommand {
     #[command(after_help = "Examples:\n  awsideman permission-set create --name ReadOnly\n  \
         awsideman permission-set create --name ReadOnly --session-duration 8h")]
     Create(NewSetArgs),
-    /// Change description, session duration or relay state of a permission set
+    /// Change attributes of a permission set
     #[command(
         override_usage = "awsideman permission-set update <PERMISSION_SET> [OPTIONS]",
         after_help = "Examples:\n  awsideman permission-set update ReadOnly --session-duration 4h\n  \
@@ -255,7 +255,7 @@ pub enum PermissionSetCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Bring a permission set as it is now to the accounts that have it
+    /// Provision a permission set to its accounts
     #[command(after_help = "Examples:\n  awsideman permission-set provision Audit\n  \
         awsideman permission-set provision Audit --account 123456789012")]
     Provision {
@@ -299,12 +299,12 @@ pub enum OuCommand {
 /// `assignment ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum AssignmentCommand {
-    /// List assignments, all or those that the flags choose
+    /// List assignments, all or filtered by flags
     List(AssignmentListArgs),
-    /// Give a user or group a permission set in accounts
+    /// Assign a permission set to a user or group in accounts
     #[command(
         override_usage = "awsideman assignment assign <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
-        long_about = "Give a user or group a permission set in accounts.\n\n\
+        long_about = "Assign a permission set to a user or group in accounts.\n\n\
             Filters combine; accounts that are not active are reported as `skipped`. AWS is asked until each assignment \
             is made or has failed. What is assigned already is left as it is. When some fail, each account is named \
             with what became of it, and the exit code is 3.",
@@ -314,10 +314,10 @@ pub enum AssignmentCommand {
             awsideman assignment assign Audit Auditors --account-filter tag:stage=prod"
     )]
     Assign(GrantArgs),
-    /// Take a permission set in accounts from a user or group
+    /// Revoke a permission set of a user or group in accounts
     #[command(
         override_usage = "awsideman assignment revoke <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
-        long_about = "Take a permission set in accounts from a user or group.\n\n\
+        long_about = "Revoke a permission set of a user or group in accounts.\n\n\
             What would go is shown first, and somebody must agree to it. What is not assigned is left as it is. When \
             some fail, each account is named with what became of it, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment revoke ReadOnly ada 123456789012\n  \
@@ -339,7 +339,7 @@ pub enum AssignmentCommand {
         #[command(flatten)]
         read: ReadArgs,
     },
-    /// Ask how a change goes that AWS went on with
+    /// Show the status of an asynchronous change
     #[command(after_help = "Examples:\n  \
         awsideman assignment status 1a2b3c4d-0000-4000-8000-000000000000\n  \
         awsideman assignment status 1a2b3c4d-0000-4000-8000-000000000000 --json")]
@@ -352,7 +352,7 @@ pub enum AssignmentCommand {
 /// `instance ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum InstanceCommand {
-    /// List the instances of IAM Identity Center in this region
+    /// List Identity Center instances in this region
     #[command(after_help = "Examples:\n  awsideman instance list\n  awsideman instance list --region eu-west-1 --json")]
     List(Everything),
 }
@@ -360,7 +360,7 @@ pub enum InstanceCommand {
 /// `assignment list`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "List assignments, all or those that the flags choose.\n\n\
+    long_about = "List assignments, all or filtered by flags.\n\n\
         Without a flag every account is asked about every permission set provisioned to it, which takes many calls when \
         the cache is cold. A walk of more than 200 calls prints its cost first: on a terminal it asks for \
         confirmation, elsewhere it stops after access.max_calls (2000) calls with exit code 3 and a partial list; the \

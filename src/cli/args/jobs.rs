@@ -13,22 +13,22 @@ use std::time::Duration;
 /// `jobs ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
-    /// List the jobs, when each ran last and when it is due
+    /// List jobs with their last and next run
     #[command(after_help = "Examples:\n  awsideman jobs list\n  awsideman jobs list --json")]
     List,
-    /// Run the jobs that are due, or those that are named
+    /// Run due jobs, or the named ones
     Run(RunArgs),
     /// Show past runs, newest first
     History(HistoryArgs),
     /// Show when jobs are due next
     Next(NextArgs),
-    /// Show what would run and be skipped in a stretch of time
+    /// Show what would run and be skipped in a period
     Simulate(SimulateArgs),
-    /// Let no job begin, or not this one, for a while
+    /// Pause all jobs, or one job, for a time
     Pause(PauseArgs),
-    /// Let paused jobs begin again
+    /// Resume paused jobs
     #[command(
-        long_about = "Let paused jobs begin again.\n\n\
+        long_about = "Resume paused jobs.\n\n\
             Without a name the pause of all jobs ends, and that of every single one.",
         after_help = "Examples:\n  awsideman jobs resume\n  awsideman jobs resume warm"
     )]
@@ -37,7 +37,7 @@ pub enum JobsCommand {
         #[arg(value_name = "NAME")]
         name: Option<String>,
     },
-    /// Show what the past runs of a job said and counted
+    /// Show output and counts of the runs of a job
     Logs(LogsArgs),
     /// Cancel a run of a job in any process
     #[command(
@@ -52,19 +52,19 @@ pub enum JobsCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Have systemd or cron run what is due
+    /// Install a systemd or cron schedule that runs due jobs
     Install(InstallArgs),
-    /// Check the job files, and whether each warm keeps up with its TTLs
+    /// Validate job files and the intervals of warms
     #[command(after_help = "Examples:\n  awsideman jobs validate\n  awsideman jobs validate --json")]
     Validate,
-    /// Stay and run jobs as they fall due, until told to end
+    /// Run jobs when they are due, until stopped
     Daemon(DaemonArgs),
 }
 
 /// `jobs daemon`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Stay and run jobs as they fall due, until told to end.\n\n\
+    long_about = "Run jobs when they are due, until stopped.\n\n\
         SIGTERM and SIGINT let running jobs finish, SIGHUP reads the configuration again. With an address to listen on it \
         serves a status page (/), /metrics, /healthz, /readyz and /api/status, read-only.",
     after_help = "Examples:\n  awsideman jobs daemon\n  awsideman jobs daemon --listen 127.0.0.1:9464\n  \
@@ -82,7 +82,7 @@ pub struct DaemonArgs {
 /// `jobs run`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Run the jobs that are due, or those that are named.\n\n\
+    long_about = "Run due jobs, or the named ones.\n\n\
         Never sleeps: it runs what is due now and ends. A job that another process is running is left alone, or with \
         --wait waited for. A broken job file fails its own job only. Run from cron it is silent while all goes well.",
     after_help = "Examples:\n  awsideman jobs run\n  awsideman jobs run warm --verbose\n  \
@@ -102,7 +102,7 @@ pub struct RunArgs {
     /// Wait for what another awsideman is doing, rather than leave it out
     #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
-    /// Run at most this many jobs at once
+    /// Run at most this many jobs at the same time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub parallel: Option<u16>,
     /// Say what would be done, and do nothing
@@ -131,7 +131,7 @@ pub struct NextArgs {
 /// `jobs simulate`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Show what would run and be skipped in a stretch of time.\n\n\
+    long_about = "Show what would run and be skipped in a period.\n\n\
         Reckoned with the rules of the runner, as if one looked all the time: schedules and their zones, jitter, \
         pauses, a disabled cache, and overlaps if each job takes as long as it did last. Nothing is run or written.",
     after_help = "Examples:\n  awsideman jobs simulate\n  \
@@ -153,7 +153,7 @@ pub struct SimulateArgs {
 /// `jobs pause`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Let no job begin, or not this one, for a while.\n\n\
+    long_about = "Pause all jobs, or one job, for a time.\n\n\
         Holds for cron, systemd, the daemon and people alike, until it ends by itself or `jobs resume` ends it. What \
         runs already goes on. Occurrences that fall into a pause are recorded as skipped. Works without AWS and with \
         a configuration that is not sound.",
@@ -170,7 +170,7 @@ pub struct PauseArgs {
     /// End by itself after this long, as in 30m or 4h
     #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
     pub duration: Option<Duration>,
-    /// Why; shown beside it
+    /// The reason; shown next to it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
@@ -191,7 +191,7 @@ pub struct LogsArgs {
 /// `jobs install`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Have systemd or cron run what is due.\n\n\
+    long_about = "Install a systemd or cron schedule that runs due jobs.\n\n\
         Shows the files first and asks before it writes them. systemd gets a hardened service and a timer that comes \
         every minute, cron one line, --daemon a service that keeps running; the job files decide what runs. Checks that \
         the service user can run the program and read the configuration, and lists the variables and the PATH that this \

@@ -8,9 +8,9 @@ use clap::Subcommand;
 /// `journal ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum JournalCommand {
-    /// List the changes that were made from here, newest first
+    /// List changes made with awsideman, newest first
     #[command(
-        long_about = "List the changes that were made from here, newest first.\n\n\
+        long_about = "List changes made with awsideman, newest first.\n\n\
             Every change is written down before AWS is asked, with what was there before it. One that ended without \
             a word was cut off: AWS may have made it.",
         after_help = "Examples:\n  awsideman journal list\n  awsideman journal list --limit 100 --json\n  \
@@ -25,7 +25,7 @@ pub enum JournalCommand {
         #[arg(long)]
         all: bool,
     },
-    /// Show one change: what was asked for, what was there before, how it ended
+    /// Show one change: request, previous state, outcome
     #[command(after_help = "Examples:\n  awsideman journal show 12\n  awsideman journal show 12 --json")]
     Show {
         /// The number of the change

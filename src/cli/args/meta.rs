@@ -12,7 +12,7 @@ use std::time::Duration;
 /// `config ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
-    /// Show the configuration in force, with secrets hidden
+    /// Show the configuration in use, with secrets hidden
     #[command(after_help = "Examples:\n  awsideman config show\n  awsideman config show --origin\n  \
         awsideman config show --json")]
     Show {
@@ -24,7 +24,7 @@ pub enum ConfigCommand {
     #[command(after_help = "Examples:\n  awsideman config validate\n  \
         awsideman config validate --config new.toml")]
     Validate,
-    /// Write a configuration file to begin with: the keys that are set most, as comments
+    /// Write a configuration file with common keys as comments
     #[command(after_help = "Examples:\n  awsideman config init\n  awsideman config init --stdout\n  \
         awsideman config init --path /etc/awsideman/config.toml")]
     Init {
@@ -43,9 +43,9 @@ pub enum ConfigCommand {
 /// `sandbox ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum SandboxCommand {
-    /// Serve a made-up Identity Center on this host, until told to end
+    /// Serve a generated Identity Center, until stopped
     Serve(Box<ServeArgs>),
-    /// Print where the sandbox keeps its files, and what is in it
+    /// Print the directories and the content of the sandbox
     #[command(after_help = "Examples:\n  awsideman sandbox info\n  awsideman sandbox info --sandbox=7 --json")]
     Info,
 }
@@ -53,7 +53,7 @@ pub enum SandboxCommand {
 /// `sandbox serve`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Serve a made-up Identity Center on this host, until told to end.\n\n\
+    long_about = "Serve a generated Identity Center, until stopped.\n\n\
         It speaks the protocol of AWS, so that any AWS SDK can use it through its endpoint setting. The same seed and \
         sizes give the same organization. Writes are taken too, and end with it. It listens on the loopback interface \
         only.\n\n\
@@ -105,7 +105,7 @@ pub struct ServeArgs {
 /// `doctor`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Check everything that awsideman needs, and say what is missing.\n\n\
+    long_about = "Check everything that awsideman needs.\n\n\
         Credentials and how long they last, region, instance, each read that is needed, directories, clock and mail. \
         The exit code is 0 when only optional parts are unset.",
     after_help = "Examples:\n  awsideman doctor\n  awsideman doctor --json\n  awsideman doctor --iam-policy\n  \

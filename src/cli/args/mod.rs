@@ -101,14 +101,14 @@ pub enum Command {
     /// Show the profile, region, instance and directories in use
     #[command(after_help = "Examples:\n  awsideman info\n  awsideman info --profile prod --json")]
     Info(FreshnessArgs),
-    /// Check everything that awsideman needs, and say what is missing
+    /// Check everything that awsideman needs
     Doctor(meta::DoctorArgs),
     /// Print the version
     #[command(after_help = "Examples:\n  awsideman version\n  awsideman version --json")]
     Version,
     /// Print the completion script of a shell
     Completions(meta::CompletionsArgs),
-    /// Print the manual page, or write those of all commands
+    /// Print the manual page, or write the pages of all commands
     Man(meta::ManArgs),
 }
 

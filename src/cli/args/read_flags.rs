@@ -30,7 +30,7 @@ pub struct ReadArgs {
     /// How fresh the answer must be.
     #[command(flatten)]
     pub freshness: FreshnessArgs,
-    /// Say where the answer is from and how old it is: around the data in JSON, else beside it
+    /// Say where the answer is from and how old it is: around the data in JSON, otherwise on stderr
     #[arg(long, help_heading = "Freshness")]
     pub meta: bool,
     /// Print these fields, in this order

@@ -57,7 +57,7 @@ pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &m
 
 /// How it ended, in words.
 fn outcome(entry: &JournalEntry) -> &str {
-    entry.outcome.as_deref().unwrap_or("ended without a word")
+    entry.outcome.as_deref().unwrap_or("interrupted")
 }
 
 /// What to do about a change of which it is not known whether AWS made it.
@@ -66,7 +66,7 @@ fn check(entry: &JournalEntry) -> Option<String> {
     let is_open = outcome.starts_with("unknown") || entry.outcome.is_none();
     let see = entry.request_id.as_ref().map_or_else(
         || "ask AWS what is there now, with `--refresh`".to_owned(),
-        |id| format!("`awsideman assignment status {id}` tells how it ended"),
+        |id| format!("`awsideman assignment status {id}` shows how it ended"),
     );
     is_open.then(|| format!("it is not known whether AWS made it: {see}"))
 }

@@ -21,7 +21,7 @@ impl From<ConfigError> for CliError {
             return CliError::new(Code::Failed, format!("cannot start: {} {}", problem.source, problem.what))
                 .hint(hint);
         }
-        let hint = "mend it, then check with `awsideman config validate`; `awsideman config path` lists the files";
+        let hint = "fix it, then run `awsideman config validate`; `awsideman config path` lists the files";
         match lines.as_slice() {
             [one] => CliError::new(Code::Usage, one.clone()).hint(hint),
             several => CliError::new(Code::Usage, format!("the configuration has {} mistakes", several.len()))

@@ -13,7 +13,7 @@ use clap::Args;
 /// `cache check`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Look whether all that is stored is sound.\n\n\
+    long_about = "Verify the integrity of the cache.\n\n\
         The database as SQLite sees it, CURRENT, the switch, the tally and state.db; with --full every byte of every entry \
         too. Nothing is changed. The exit code is 12 when anything is damaged.",
     after_help = "Examples:\n  awsideman cache check\n  awsideman cache check --full --json"

@@ -11,7 +11,7 @@ use clap::Args;
 /// `cache clear`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Remove entries, of this profile or of all.\n\n\
+    long_about = "Remove entries of this profile's instance, or all.\n\n\
         Without flags, everything that belongs to the Identity Center of this profile goes; when it is not known which \
         that is, everything goes, and that is said. AWS is not asked. Nothing is asked back.",
     after_help = "Examples:\n  awsideman cache clear\n  awsideman cache clear --pattern 'user:*'\n  \

@@ -18,32 +18,32 @@ use std::path::{Path, PathBuf};
 /// `cache encryption ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum EncryptionCommand {
-    /// Show whether entries are sealed, under which keys, and the next step
+    /// Show whether entries are encrypted, and under which keys
     #[command(
         after_help = "Examples:\n  awsideman cache encryption status\n  awsideman cache encryption status --json"
     )]
     Status,
-    /// Seal what lies in clear, or make the key for it
+    /// Encrypt existing entries, or generate a key
     Enable(EnableArgs),
-    /// Open what is sealed, after the configuration says that nothing shall be
+    /// Decrypt all entries, after encryption is disabled
     #[command(
-        long_about = "Open what is sealed, after the configuration says that nothing shall be.\n\n\
+        long_about = "Decrypt all entries, after encryption is disabled.\n\n\
             Set `enabled = false` in [cache.encryption] first and leave the key where it is. Others may read and write \
             meanwhile; what is ended before its end is gone on with by the next run.",
         after_help = "Examples:\n  awsideman cache encryption disable"
     )]
     Disable,
-    /// Seal everything with the newest key
+    /// Encrypt all entries with the newest key
     Rotate(RotateArgs),
 }
 
 /// `cache encryption enable`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Seal what lies in clear, or make the key for it.\n\n\
+    long_about = "Encrypt existing entries, or generate a key.\n\n\
         With --generate a key is written to a new file that only you can read, and the lines to add to the configuration are \
-        printed; nothing else is changed. Once the configuration has them, the command without it seals every entry and \
-        wipes what was in clear. Others may read and write meanwhile; what is ended before its end is gone on with by the \
+        printed; nothing else is changed. Once the configuration has them, the command without it encrypts every entry and \
+        overwrites the plaintext. Others may read and write meanwhile; what is ended before its end is gone on with by the \
         next run.",
     after_help = "Examples:\n  awsideman cache encryption enable --generate\n  \
         awsideman cache encryption enable --generate --key-file /etc/cache.key\n  \
@@ -61,7 +61,7 @@ pub struct EnableArgs {
 /// `cache encryption rotate`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Seal everything with the newest key.\n\n\
+    long_about = "Encrypt all entries with the newest key.\n\n\
         The newest key is the first line of key_file; the lines after it hold older keys, which only open. With --generate a \
         new key is put before them. Others may read and write meanwhile; what is ended before its end is gone on with by \
         the next run, without --generate. Afterwards remove the older lines.",
@@ -97,7 +97,7 @@ pub(super) fn encryption(
             if let Some(id) = &added {
                 output.talk().note(&format!("the new key {id} is the first line of key_file now"));
             }
-            let done = reseal(&session, "sealed", output);
+            let done = reseal(&session, "encrypted", output);
             drop(lock);
             done
         }
@@ -113,7 +113,7 @@ pub(super) fn encryption(
                 return output.report(&document, &TextReport::new().line("Nothing is encrypted"));
             }
             let lock = only_one(&session)?;
-            let done = reseal(&session, "opened", output);
+            let done = reseal(&session, "decrypted", output);
             drop(lock);
             done
         }
@@ -135,7 +135,7 @@ fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(
         return Err(CliError::new(Code::Usage, "the configuration does not enable encryption").hint(hint));
     }
     let lock = only_one(session)?;
-    let done = reseal(session, "sealed", output);
+    let done = reseal(session, "encrypted", output);
     drop(lock);
     done
 }
@@ -156,7 +156,7 @@ fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> R
         page = page.line("Add to the configuration:").line("");
         page = lines.iter().fold(page, |page, line| page.line(format!("    {line}"))).line("");
     }
-    page = page.line("Everybody who shares this cache needs this key. Next: awsideman cache encryption enable");
+    page = page.line("Every user who shares this cache needs this key. Next: awsideman cache encryption enable");
     output.report(&document, &page)
 }
 
@@ -218,7 +218,7 @@ fn page(status: &EncryptionStatus) -> TextReport {
         |what: String, role: &str, n: u64, bytes: u64| vec![what, role.to_owned(), n.to_string(), format_size(bytes)];
     let mut rows: Vec<Vec<String>> =
         status.keys.iter().map(|key| row(key.id.clone(), key.role, key.entries, key.bytes)).collect();
-    rows.push(row("in clear".to_owned(), "", status.clear_entries, status.clear_bytes));
+    rows.push(row("in plaintext".to_owned(), "", status.clear_entries, status.clear_bytes));
     page = page.table(&["Under", "Key", "Entries", "Size"], rows);
     for path in &status.older_databases {
         page = page.line(format!("Not in use any more: {path}"));

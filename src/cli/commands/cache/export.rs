@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// `cache export`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Write the fresh entries to a file.\n\n\
+    long_about = "Write the fresh entries to an archive.\n\n\
         The file is readable by you alone and appears whole or not at all; `-` writes to stdout, and a pipe or a device is \
         written into. It has a manifest and a \
         checksum. Entries keep their times, so that it is of use for as long as they are fresh.",
@@ -51,7 +51,7 @@ pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Outpu
         }
     };
     if session.app.config().cache.encryption.enabled {
-        output.talk().warning("the archive is not encrypted: whoever can read it can read the entries");
+        output.talk().warning("the archive is not encrypted: a user who can read it can read the entries");
     }
     let line = format!("Exported {} {of} ({})", entries(done.entries), format_size(done.bytes));
     if to_stdout {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// `cache import`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Store what a file of `cache export` holds and the cache lacks.\n\n\
+    long_about = "Store the entries of an archive that the cache lacks.\n\n\
         The file is verified to its last byte before anything is stored. Entries keep their times and their instance. What \
         has expired, what a change has overtaken, and what is older than the log of changes remembers stays out. Whoever \
         made the file is believed: import only what you trust.",

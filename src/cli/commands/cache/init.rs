@@ -54,7 +54,7 @@ fn page(done: &InitReport) -> TextReport {
     if done.configured {
         return page.line("The configuration says so already");
     }
-    page = page.line("Write into the configuration of everybody who is to use it, as in /etc/awsideman/config.toml:");
+    page = page.line("Add to the configuration of every user, as in /etc/awsideman/config.toml:");
     let directory = |key: &str| done.directories.iter().find(|(name, _)| *name == key).map_or("", |(_, path)| path);
     page.line("")
         .line("[cache]")

@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).args(["key", "pattern"]),
-    long_about = "Show entries from all sides, their checksums verified.\n\n\
+    long_about = "Show entries with their metadata and verified checksums.\n\n\
         Age, time to live and where that is set, size, the call that gave it, its last use, and the changes that remove it. \
         Nothing is changed, not even what is damaged. The exit code is 5 when KEY is not there, and 12 when one is damaged.",
     after_help = "Examples:\n  awsideman cache inspect user:list:all\n  \

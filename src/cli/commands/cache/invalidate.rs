@@ -16,7 +16,7 @@ use clap::Args;
 /// `cache invalidate`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Remove what a change made elsewhere has made false.\n\n\
+    long_about = "Invalidate entries affected by a change made elsewhere.\n\n\
         For a change that awsideman did not make itself: the console, Terraform, an identity provider. Prints the keys, and \
         the globs where not enough is known for keys, and removes the entries under them, also while the cache is disabled, \
         bypassed or behind an open breaker. This makes no call to AWS: names are resolved in \

@@ -50,26 +50,26 @@ use why::WhyArgs;
 /// `cache ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum CacheCommand {
-    /// Show what the cache holds and how well it does
+    /// Show the state and the content of the cache
     Status(StatusArgs),
-    /// Remove entries, of this profile or of all
+    /// Remove entries of this profile's instance, or all
     Clear(ClearArgs),
-    /// Remove what a change made elsewhere has made false
+    /// Invalidate entries affected by a change made elsewhere
     Invalidate(InvalidateArgs),
-    /// Compare entries with AWS, and mend those that are wrong
+    /// Compare entries with AWS and replace wrong ones
     Verify(VerifyArgs),
-    /// Fill the cache ahead of time
+    /// Fetch entries in advance
     Warm(WarmArgs),
-    /// Remove entries that have expired
+    /// Remove expired entries
     #[command(after_help = "Examples:\n  awsideman cache cleanup\n  awsideman cache cleanup --dry-run --json")]
     Cleanup(SweepArgs),
-    /// Remove the least recently used entries until the limits hold
+    /// Evict the least recently used entries beyond the limits
     #[command(after_help = "Examples:\n  awsideman cache enforce-limits\n  \
         awsideman cache enforce-limits --dry-run")]
     EnforceLimits(SweepArgs),
-    /// Judge the cache: one line for each check
+    /// Check the health of the cache, one line for each check
     #[command(
-        long_about = "Judge the cache: one line for each check.\n\n\
+        long_about = "Check the health of the cache, one line for each check.\n\n\
             The exit code is 0 when no check is critical and 6 otherwise. With --nagios one line is printed, and the \
             exit code is 0 (ok), 1 (warning), 2 (critical) or 3 (unknown).",
         after_help = "Examples:\n  awsideman cache health\n  awsideman cache health --json\n  \
@@ -80,46 +80,46 @@ pub enum CacheCommand {
         #[arg(long, conflicts_with_all = ["json", "output"])]
         nagios: bool,
     },
-    /// Show entries from all sides, their checksums verified
+    /// Show entries with their metadata and verified checksums
     Inspect(InspectArgs),
-    /// Say why a key is or is not answered from the cache
+    /// Explain why a key is or is not served from the cache
     Why(WhyArgs),
-    /// Look whether all that is stored is sound
+    /// Verify the integrity of the cache
     Check(CheckArgs),
-    /// Write the fresh entries to a file
+    /// Write the fresh entries to an archive
     Export(ExportArgs),
-    /// Store what a file of `cache export` holds and the cache lacks
+    /// Store the entries of an archive that the cache lacks
     Import(ImportArgs),
-    /// Seal entries on the disk: how that stands, and from one key to another
+    /// Encrypt entries on the disk, and change the key
     #[command(subcommand)]
     Encryption(EncryptionCommand),
-    /// Store, read, expire and delete a private entry, and time it
+    /// Test the cache with a private entry, and time it
     #[command(after_help = "Examples:\n  awsideman cache test\n  awsideman cache test --json")]
     Test,
-    /// Print the key under which an answer is stored
+    /// Print the key of an answer
     #[command(after_help = "Examples:\n  awsideman cache key user list all\n  \
         awsideman cache key user list all --param identity_store_id=d-1234567890")]
     Key(KeyArgs),
-    /// Neither use nor fill the cache for a while, in every process
+    /// Disable the cache for a time, in every process
     #[command(
-        long_about = "Neither use nor fill the cache for a while, in every process.\n\n\
+        long_about = "Disable the cache for a time, in every process.\n\n\
             The switch is kept in the state directory, holds for everyone who uses it and ends by itself. \
             Invalidations go on.",
         after_help = "Examples:\n  awsideman cache disable\n  \
             awsideman cache disable --for 30m --reason 'wrong group lists, see INC-1234'"
     )]
     Disable(DisableArgs),
-    /// Use the cache again
+    /// Enable the cache again
     #[command(after_help = "Examples:\n  awsideman cache enable")]
     Enable,
     /// Close the circuit breaker after a probe
     #[command(subcommand)]
     Breaker(BreakerCommand),
-    /// Begin a new cache beside a damaged one with what is sound of it, and test it
+    /// Rebuild a damaged cache from its intact entries
     Recover(RecoverArgs),
-    /// Set up the directories, for you alone or for a group
+    /// Prepare the directories, for you or for a group
     Init(InitArgs),
-    /// Print where the cache lives
+    /// Print the cache directory
     #[command(after_help = "Examples:\n  awsideman cache path\n  du -sh \"$(awsideman cache path)\"")]
     Path,
 }

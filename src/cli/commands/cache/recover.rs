@@ -16,11 +16,11 @@ use serde_json::json;
 /// `cache recover`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Begin a new cache beside a damaged one with what is sound of it, and test it.\n\n\
-        Works under running processes and ends none of them: they move to the new cache at once. Then every entry of the \
+    long_about = "Rebuild a damaged cache from its intact entries.\n\n\
+        Other processes can keep running: they switch to the new cache immediately. Then every entry of the \
         old one that can be read, whose checksums are right, that has not expired and that no change was about is taken \
-        over, with its times. The old cache stays where it is, as evidence, with a marker beside it. A damaged state.db is \
-        set aside and begun anew, and the circuit breaker is closed.\n\n\
+        over, with its times. The old cache stays where it is, as evidence, with a marker next to it. A damaged state.db is \
+        set aside and replaced, and the circuit breaker is closed.\n\n\
         If it is the answers that you do not trust, rather than the disk: --no-salvage, or `awsideman cache clear`.",
     after_help = "Examples:\n  awsideman cache recover\n  awsideman cache recover --dry-run --json\n  \
         awsideman cache recover --no-salvage\n  awsideman cache recover --prune"

@@ -19,7 +19,7 @@ pub struct DisableArgs {
     /// End by itself after this long, as in 30m or 4h
     #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
     pub duration: Option<Duration>,
-    /// Why; shown beside it
+    /// The reason; shown next to it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).multiple(true).args(["key", "pattern", "sample"]),
-    long_about = "Compare entries with AWS, and mend those that are wrong.\n\n\
+    long_about = "Compare entries with AWS and replace wrong ones.\n\n\
         Each entry costs the calls that its answer takes. The order in which AWS lists things does not count, and what has \
         expired is left out. A wrong entry is replaced by what AWS says; one whose thing is gone is removed, and so is every \
         wrong one while the cache is disabled. The exit code is 6 when any was wrong, 5 when KEY is not there, 3 when AWS \

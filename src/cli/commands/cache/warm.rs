@@ -23,7 +23,7 @@ use std::time::Duration;
 /// `cache warm`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Fill the cache ahead of time.\n\n\
+    long_about = "Fetch entries in advance.\n\n\
         Without names: users, groups, memberships, permission sets, accounts and assignments. All of it is asked of AWS \
         anew, whatever its age; a warm that was ended before its end (killed, out of budget, or with something that \
         could not be read) is gone on with. Assignments are asked by account and permission set or by user and group, \

@@ -14,7 +14,7 @@ use clap::Args;
 /// `cache why`
 #[derive(Debug, Clone, Args)]
 #[command(
-    long_about = "Say why a key is or is not answered from the cache.\n\n\
+    long_about = "Explain why a key is or is not served from the cache.\n\n\
         One sentence, then what it rests on: the entry, the changes in the log that cover it, and what sweeps have \
         removed. Changes are remembered for an hour, sweeps for some thousand entries.",
     after_help = "Examples:\n  awsideman cache why user:list:all\n  awsideman cache why group:list:all --json"

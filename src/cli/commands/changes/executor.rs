@@ -216,7 +216,7 @@ impl ChangeSet {
             let sent = line.sent.load(Ordering::Acquire);
             let hint = match &line.request_id {
                 _ if !sent => "nothing was changed; run the command again".to_owned(),
-                Some(id) => format!("`awsideman assignment status {id}` tells how it ends"),
+                Some(id) => format!("`awsideman assignment status {id}` shows how it ends"),
                 None => format!("run `{}` before you repeat it", line.check),
             };
             let outcome;

@@ -39,7 +39,7 @@ pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output
     if status["Status"] == "FAILED" {
         let reason = status["FailureReason"].as_str().unwrap_or("AWS gave no reason");
         return Err(CliError::new(Code::Failed, format!("AWS could not make the change: {reason}"))
-            .hint("nothing was changed; mend what AWS names, then try again"));
+            .hint("nothing was changed; fix what AWS names, then try again"));
     }
     Ok(())
 }

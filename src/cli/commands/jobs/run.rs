@@ -274,7 +274,7 @@ fn next_step(app: &App, globals: &GlobalArgs) -> String {
         return format!("the cache is disabled\nnext: `{program} {sandbox} cache status` says by whom and until when");
     }
     format!(
-        "the cache is in {}\nnext: `{program} {sandbox} user list` is answered from it at once",
+        "the cache is in {}\nnext: `{program} {sandbox} user list` is served from it immediately",
         app.cache_dir().display()
     )
 }

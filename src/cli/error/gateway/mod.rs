@@ -92,7 +92,7 @@ impl From<GatewayError> for CliError {
                 .hint("fix what AWS names, then try again"),
             GatewayError::ChangePending { request_id, .. } => CliError::new(code, message)
                 .details([format!("request id {request_id}")])
-                .hint(format!("`awsideman assignment status {request_id}` tells how it ends")),
+                .hint(format!("`awsideman assignment status {request_id}` shows how it ends")),
             GatewayError::Partial { total, failures } => {
                 let again = "run the command again: what was read is kept, only the rest is asked for";
                 let hint = failed::hint(&failures).unwrap_or_else(|| again.to_owned());
@@ -158,7 +158,7 @@ impl From<StoreError> for CliError {
                 .hint("set `cache.dir` (AWSIDEMAN_CACHE_DIR) to a local disk, or `cache.backend` to \"memory\""),
             StoreError::Output(source) => CliError::writing(&source),
             StoreError::BreakerOpen | StoreError::StoringPaused => CliError::new(Code::CacheNeeded, message)
-                .hint("`awsideman cache health` says why; `awsideman cache recover` closes it at once"),
+                .hint("`awsideman cache health` shows why; `awsideman cache recover` closes it immediately"),
             StoreError::Key(_) => CliError::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache encryption status` says what is wrong with the key and what to do"),
             StoreError::Damaged { .. } => CliError::new(Code::Integrity, message).hint(RECOVER),
@@ -252,7 +252,7 @@ impl From<PrivateError> for CliError {
                 shell_word(&path.display().to_string())
             )),
             PrivateError::OpenToOthers { path, .. } => CliError::new(Code::Failed, message).hint(format!(
-                "take that right away with `chmod 600 {}`; whoever could read it may have",
+                "take that right away with `chmod 600 {}`; another user may have read it",
                 shell_word(&path.display().to_string())
             )),
             PrivateError::NotOurs { path, .. } => CliError::new(Code::Failed, message)
