@@ -28,8 +28,8 @@ pub enum AlertsCommand {
     /// End silences early
     #[command(
         long_about = "End silences early.\n\n\
-            Names a silence by its number or by exactly the pattern it was made with. What still fires then is told by the \
-            next run of a job.",
+            Name a silence by its number or by its exact pattern. The next run of a job sends the alerts that \
+            still fire.",
         after_help = "Examples:\n  awsideman alerts unsilence hit_rate\n  awsideman alerts unsilence 3"
     )]
     Unsilence {
@@ -56,8 +56,9 @@ pub enum ChannelWord {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Silence an alert, or list active silences.\n\n\
-        KEY is a key as `alerts list` shows it, or a glob over keys (`job:*`). A silence outlives restarts and ends by \
-        itself; what still fires then is told. Who was told that something began is told that it is over, silence or not.",
+        KEY is a key as `alerts list` shows it, or a glob over keys (`job:*`). A silence survives restarts and \
+        ends by itself; alerts that still fire then are sent. If the start of an alert was sent, its resolution \
+        is sent too, even during a silence.",
     after_help = "Examples:\n  awsideman alerts silence hit_rate --for 2h --reason 'migration, INC-1234'\n  \
         awsideman alerts silence 'job:*' --until 18:00 --reason 'patch day'\n  awsideman alerts silence --list"
 )]

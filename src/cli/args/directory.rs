@@ -137,7 +137,7 @@ pub enum GroupCommand {
     #[command(after_help = "Examples:\n  awsideman group create --name Developers\n  \
         awsideman group create --name Developers --description 'All who write code'")]
     Create(NewGroupArgs),
-    /// Change name or description of a group; an empty value removes the description
+    /// Change a group; an empty value removes the description
     #[command(
         override_usage = "awsideman group update <GROUP> [OPTIONS]",
         after_help = "Examples:\n  awsideman group update Developers --name Engineers\n  \
@@ -305,9 +305,9 @@ pub enum AssignmentCommand {
     #[command(
         override_usage = "awsideman assignment assign <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
         long_about = "Assign a permission set to a user or group in accounts.\n\n\
-            Filters combine; accounts that are not active are reported as `skipped`. AWS is asked until each assignment \
-            is made or has failed. What is assigned already is left as it is. When some fail, each account is named \
-            with what became of it, and the exit code is 3.",
+            Filters are combined; accounts that are not active are reported as `skipped`. Each assignment is \
+            followed until AWS has completed it. An existing assignment does not change. If some fail, the \
+            result names each account with its outcome, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment assign ReadOnly ada 123456789012\n  \
             awsideman assignment assign ReadOnly Developers --accounts dev,test\n  \
             awsideman assignment assign Audit Auditors --ou-filter /Root/Prod --dry-run\n  \
@@ -318,8 +318,8 @@ pub enum AssignmentCommand {
     #[command(
         override_usage = "awsideman assignment revoke <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
         long_about = "Revoke a permission set of a user or group in accounts.\n\n\
-            What would go is shown first, and somebody must agree to it. What is not assigned is left as it is. When \
-            some fail, each account is named with what became of it, and the exit code is 3.",
+            Shows the losses first and asks for confirmation. If some fail, the result names each account with \
+            its outcome, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment revoke ReadOnly ada 123456789012\n  \
             awsideman assignment revoke ReadOnly Developers --account-pattern 'dev-*'\n  \
             awsideman assignment revoke Audit Auditors --account-filter '*' --yes"
@@ -361,12 +361,13 @@ pub enum InstanceCommand {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "List assignments, all or filtered by flags.\n\n\
-        Without a flag every account is asked about every permission set provisioned to it, which takes many calls when \
-        the cache is cold. A walk of more than 200 calls prints its cost first: on a terminal it asks for \
-        confirmation, elsewhere it stops after access.max_calls (2000) calls with exit code 3 and a partial list; the \
-        next one continues. Targets that cannot be read are named one by one, and the exit code is 3.\n\n\
-        With --principal USER the list holds the direct assignments of the user; the number of assignments through \
-        groups is printed next to it.",
+        Without a flag, every account is asked about every permission set provisioned to it, which takes many \
+        calls if the cache is empty. A list that needs more than 200 calls prints its cost first: on a terminal \
+        it asks for confirmation, elsewhere it stops after access.max_calls (2000) calls with exit code 3 and a \
+        partial list; the next one continues. Targets that cannot be read are named one by one, and the exit \
+        code is 3.\n\n\
+        With --principal USER the list contains the direct assignments of the user; the number of assignments \
+        through groups is printed as a note.",
     after_help = "Examples:\n  awsideman assignment list --account 123456789012\n  \
         awsideman assignment list --principal alice\n  \
         awsideman assignment list --permission-set AdministratorAccess --json\n  \

@@ -29,7 +29,7 @@ pub enum JobsCommand {
     /// Resume paused jobs
     #[command(
         long_about = "Resume paused jobs.\n\n\
-            Without a name the pause of all jobs ends, and that of every single one.",
+            Without a name, the pause of all jobs ends, and the pause of each single job.",
         after_help = "Examples:\n  awsideman jobs resume\n  awsideman jobs resume warm"
     )]
     Resume {
@@ -83,8 +83,9 @@ pub struct DaemonArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Run due jobs, or the named ones.\n\n\
-        Never sleeps: it runs what is due now and ends. A job that another process is running is left alone, or with \
-        --wait waited for. A broken job file fails its own job only. Run from cron it is silent while all goes well.",
+        Never sleeps: it runs what is due now and ends. A job that another process is running is skipped, or \
+        with --wait waited for. A broken job file fails only its own job. From cron it prints nothing if \
+        everything succeeds.",
     after_help = "Examples:\n  awsideman jobs run\n  awsideman jobs run warm --verbose\n  \
         awsideman jobs run --all --dry-run\n  awsideman jobs run warm --wait --output json"
 )]
@@ -114,8 +115,8 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Show when jobs are due next.\n\n\
-        Without -n the next time of each job; with it so many times of all of them, in their order. A time is shown \
-        in the zone in which the schedule is read, and the jitter of this host is in it.",
+        Without -n, the next run of each job; with it, that many runs of all jobs in order. Times are in the \
+        time zone of the schedule and include the jitter of this host.",
     after_help = "Examples:\n  awsideman jobs next\n  awsideman jobs next warm -n 5\n  awsideman jobs next -n 20 --json"
 )]
 pub struct NextArgs {
@@ -132,8 +133,9 @@ pub struct NextArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Show what would run and be skipped in a period.\n\n\
-        Reckoned with the rules of the runner, as if one looked all the time: schedules and their zones, jitter, \
-        pauses, a disabled cache, and overlaps if each job takes as long as it did last. Nothing is run or written.",
+        Applies the rules of the runner as if a runner were always active: schedules and their time zones, \
+        jitter, pauses, a disabled cache, and overlaps if each job takes as long as its last run. Nothing is run \
+        or written.",
     after_help = "Examples:\n  awsideman jobs simulate\n  \
         awsideman jobs simulate --from 2026-10-25T00:00 --to 2026-10-25T06:00\n  \
         awsideman jobs simulate --to 7d --json | jq -r '.runs[].job'"
@@ -154,9 +156,9 @@ pub struct SimulateArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Pause all jobs, or one job, for a time.\n\n\
-        Holds for cron, systemd, the daemon and people alike, until it ends by itself or `jobs resume` ends it. What \
-        runs already goes on. Occurrences that fall into a pause are recorded as skipped. Works without AWS and with \
-        a configuration that is not sound.",
+        Applies to cron, systemd, the daemon and calls by hand, until it ends by itself or with `jobs resume`. \
+        Running jobs continue. Occurrences during a pause are recorded as skipped. Works without AWS and with an \
+        invalid configuration.",
     after_help = "Examples:\n  awsideman jobs pause\n  awsideman jobs pause warm --until 18:00\n  \
         awsideman jobs pause --for 2h --reason 'directory migration, CHG-77'"
 )]
@@ -192,10 +194,11 @@ pub struct LogsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Install a systemd or cron schedule that runs due jobs.\n\n\
-        Shows the files first and asks before it writes them. systemd gets a hardened service and a timer that comes \
-        every minute, cron one line, --daemon a service that keeps running; the job files decide what runs. Checks that \
-        the service user can run the program and read the configuration, and lists the variables and the PATH that this \
-        shell has and the service has not. A profile that needs a browser login or an MFA code is refused.",
+        Shows the files first and asks before it writes them. systemd gets a hardened service and a timer that \
+        runs every minute, cron one line, --daemon a service that keeps running; the job files decide what runs. \
+        Checks that the service user can run the program and read the configuration, and lists the variables and \
+        the directories of PATH that this shell has and the service lacks. A profile that needs a browser login \
+        or an MFA code is refused.",
     after_help = "Examples:\n  awsideman jobs install --systemd --dry-run\n  \
         awsideman jobs install --systemd --user\n  sudo awsideman jobs install --cron --profile reader\n  \
         awsideman jobs install --daemon --dry-run"

@@ -11,8 +11,8 @@ pub enum JournalCommand {
     /// List changes made with awsideman, newest first
     #[command(
         long_about = "List changes made with awsideman, newest first.\n\n\
-            Every change is written down before AWS is asked, with what was there before it. One that ended without \
-            a word was cut off: AWS may have made it.",
+            Every change is recorded before AWS is called, with the state before it. A change that was \
+            interrupted may have been made by AWS.",
         after_help = "Examples:\n  awsideman journal list\n  awsideman journal list --limit 100 --json\n  \
             awsideman journal list --all"
     )]

@@ -54,9 +54,9 @@ pub enum SandboxCommand {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Serve a generated Identity Center, until stopped.\n\n\
-        It speaks the protocol of AWS, so that any AWS SDK can use it through its endpoint setting. The same seed and \
-        sizes give the same organization. Writes are taken too, and end with it. It listens on the loopback interface \
-        only.\n\n\
+        It speaks the protocol of AWS, so that any AWS SDK can use it through its endpoint setting. The same \
+        seed and sizes give the same organization. Changes are accepted, and lost when it ends. It listens on \
+        the loopback interface only.\n\n\
         With --region the instance is in that region, and every other region answers as AWS does without an \
         instance. Without --region every region answers.",
     after_help = "Examples:\n  awsideman sandbox serve\n  \
@@ -106,8 +106,8 @@ pub struct ServeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Check everything that awsideman needs.\n\n\
-        Credentials and how long they last, region, instance, each read that is needed, directories, clock and mail. \
-        The exit code is 0 when only optional parts are unset.",
+        Checks credentials and their expiry, region, instance, each read that is needed, directories, clock and \
+        mail. The exit code is 0 if only optional parts are unset.",
     after_help = "Examples:\n  awsideman doctor\n  awsideman doctor --json\n  awsideman doctor --iam-policy\n  \
         awsideman doctor --iam-policy --writes"
 )]

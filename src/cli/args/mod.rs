@@ -33,8 +33,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[command(
     name = "awsideman",
     version,
-    about = "Ask AWS IAM Identity Center, from a shared cache that is kept true",
-    long_about = "Ask AWS IAM Identity Center, from a shared cache that is kept true.\n\n\
+    about = "Query AWS IAM Identity Center from a shared, coherent cache",
+    long_about = "Query AWS IAM Identity Center from a shared, coherent cache.\n\n\
         Users, groups, permission sets, accounts and assignments are answered from a cache that every process of \
         this host shares. Jobs keep that cache warm, small and healthy. Data goes to stdout, everything else to \
         stderr.",

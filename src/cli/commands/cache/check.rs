@@ -14,8 +14,8 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Verify the integrity of the cache.\n\n\
-        The database as SQLite sees it, CURRENT, the switch, the tally and state.db; with --full every byte of every entry \
-        too. Nothing is changed. The exit code is 12 when anything is damaged.",
+        Checks the database with SQLite, CURRENT, the switch, the lookup log and state.db; with --full also \
+        every byte of every entry. Nothing is changed. The exit code is 12 if anything is damaged.",
     after_help = "Examples:\n  awsideman cache check\n  awsideman cache check --full --json"
 )]
 pub struct CheckArgs {

@@ -12,8 +12,8 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Remove entries of this profile's instance, or all.\n\n\
-        Without flags, everything that belongs to the Identity Center of this profile goes; when it is not known which \
-        that is, everything goes, and that is said. AWS is not asked. Nothing is asked back.",
+        Without flags, every entry of the Identity Center of this profile is removed; if that instance is not \
+        known, all entries are removed, with a notice. AWS is not called, and no confirmation is asked.",
     after_help = "Examples:\n  awsideman cache clear\n  awsideman cache clear --pattern 'user:*'\n  \
         awsideman cache clear --pattern '*:list:*' --dry-run\n  awsideman cache clear --all"
 )]

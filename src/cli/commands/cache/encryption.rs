@@ -28,8 +28,8 @@ pub enum EncryptionCommand {
     /// Decrypt all entries, after encryption is disabled
     #[command(
         long_about = "Decrypt all entries, after encryption is disabled.\n\n\
-            Set `enabled = false` in [cache.encryption] first and leave the key where it is. Others may read and write \
-            meanwhile; what is ended before its end is gone on with by the next run.",
+            First set `enabled = false` in [cache.encryption] and keep the key where it is. Other processes can \
+            keep running; an interrupted run is continued by the next one.",
         after_help = "Examples:\n  awsideman cache encryption disable"
     )]
     Disable,
@@ -41,10 +41,10 @@ pub enum EncryptionCommand {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Encrypt existing entries, or generate a key.\n\n\
-        With --generate a key is written to a new file that only you can read, and the lines to add to the configuration are \
-        printed; nothing else is changed. Once the configuration has them, the command without it encrypts every entry and \
-        overwrites the plaintext. Others may read and write meanwhile; what is ended before its end is gone on with by the \
-        next run.",
+        With --generate a key is written to a new file that only you can read, and the lines to add to the \
+        configuration are printed; nothing else is changed. Once the configuration has them, the command without \
+        it encrypts every entry and overwrites the plaintext. Other processes can keep running; an interrupted \
+        run is continued by the next one.",
     after_help = "Examples:\n  awsideman cache encryption enable --generate\n  \
         awsideman cache encryption enable --generate --key-file /etc/cache.key\n  \
         awsideman cache encryption enable"
@@ -62,9 +62,9 @@ pub struct EnableArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Encrypt all entries with the newest key.\n\n\
-        The newest key is the first line of key_file; the lines after it hold older keys, which only open. With --generate a \
-        new key is put before them. Others may read and write meanwhile; what is ended before its end is gone on with by \
-        the next run, without --generate. Afterwards remove the older lines.",
+        The newest key is the first line of key_file; the lines after it are older keys, which only decrypt. \
+        With --generate a new key is inserted before them. Other processes can keep running; an interrupted run \
+        is continued by the next one, without --generate. Afterwards remove the older lines.",
     after_help = "Examples:\n  awsideman cache encryption rotate --generate\n  awsideman cache encryption rotate"
 )]
 pub struct RotateArgs {

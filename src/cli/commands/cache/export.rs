@@ -17,9 +17,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Write the fresh entries to an archive.\n\n\
-        The file is readable by you alone and appears whole or not at all; `-` writes to stdout, and a pipe or a device is \
-        written into. It has a manifest and a \
-        checksum. Entries keep their times, so that it is of use for as long as they are fresh.",
+        The file is readable by you only and appears complete or not at all; `-` writes to stdout. It has a \
+        manifest and a checksum. Entries keep their times, so it is useful as long as they are fresh.",
     after_help = "Examples:\n  awsideman cache export cache.awsideman\n  \
         awsideman cache export - | ssh bastion awsideman cache import -"
 )]

@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Store the entries of an archive that the cache lacks.\n\n\
-        The file is verified to its last byte before anything is stored. Entries keep their times and their instance. What \
-        has expired, what a change has overtaken, and what is older than the log of changes remembers stays out. Whoever \
-        made the file is believed: import only what you trust.",
+        The file is verified to its last byte before anything is stored. Entries keep their times and their \
+        instance. Expired entries, entries that a change has invalidated, and entries older than the \
+        invalidation log are not imported. The author of the file determines your answers: import only archives \
+        that you trust.",
     after_help = "Examples:\n  awsideman cache import cache.awsideman\n  \
         awsideman cache import cache.awsideman --dry-run"
 )]

@@ -13,9 +13,9 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Set up the directories of the cache and the state, for you alone or for a group.\n\n\
-        With --shared they, and all that is in them, are for the members of --group: a service user and people, say. A \
-        directory that nobody has configured is then /var/cache/awsideman or /var/lib/awsideman. Prints what to write into \
-        the configuration. Nothing is changed when anything stands in the way.",
+        With --shared the directories and their content belong to the members of --group, such as a service user \
+        and administrators. If no directory is configured, they are /var/cache/awsideman and /var/lib/awsideman. \
+        Prints the lines for the configuration. Nothing is changed if anything prevents it.",
     after_help = "Examples:\n  awsideman cache init\n  awsideman cache init --shared --group awsideman --dry-run\n  \
         sudo awsideman cache init --shared --group awsideman"
 )]

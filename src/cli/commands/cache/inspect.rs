@@ -20,8 +20,9 @@ use std::time::Duration;
 #[command(
     group = ArgGroup::new("which").required(true).args(["key", "pattern"]),
     long_about = "Show entries with their metadata and verified checksums.\n\n\
-        Age, time to live and where that is set, size, the call that gave it, its last use, and the changes that remove it. \
-        Nothing is changed, not even what is damaged. The exit code is 5 when KEY is not there, and 12 when one is damaged.",
+        Shows age, TTL and where it is set, size, the AWS call, the last use, and the changes that invalidate \
+        the entry. Nothing is changed, not even a damaged entry. The exit code is 5 if KEY is not there, and 12 \
+        if an entry is damaged.",
     after_help = "Examples:\n  awsideman cache inspect user:list:all\n  \
         awsideman cache inspect --pattern 'group:*' --json"
 )]

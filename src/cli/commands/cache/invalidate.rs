@@ -17,10 +17,11 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Invalidate entries affected by a change made elsewhere.\n\n\
-        For a change that awsideman did not make itself: the console, Terraform, an identity provider. Prints the keys, and \
-        the globs where not enough is known for keys, and removes the entries under them, also while the cache is disabled, \
-        bypassed or behind an open breaker. This makes no call to AWS: names are resolved in \
-        the cache, and an unknown name is used as an id, with a notice. An answer that is being fetched meanwhile is not stored.",
+        For a change made outside awsideman: in the console, with Terraform, by an identity provider. Prints the \
+        keys, and globs if the exact keys are not known, and removes their entries, also while the cache is \
+        disabled, bypassed or behind an open breaker. This makes no call to AWS: names are resolved in the \
+        cache, and an unknown name is used as an id, with a notice. An answer that is being fetched at that \
+        moment is not stored.",
     after_help = "Examples:\n  awsideman cache invalidate update user alice\n  \
         awsideman cache invalidate add-member group Developers --dry-run\n  \
         awsideman cache invalidate assign assignment ReadOnly --json"

@@ -103,8 +103,8 @@ pub enum CacheCommand {
     /// Disable the cache for a time, in every process
     #[command(
         long_about = "Disable the cache for a time, in every process.\n\n\
-            The switch is kept in the state directory, holds for everyone who uses it and ends by itself. \
-            Invalidations go on.",
+            The switch is in the state directory, applies to every process that uses it and ends by itself. \
+            Changes are still recorded.",
         after_help = "Examples:\n  awsideman cache disable\n  \
             awsideman cache disable --for 30m --reason 'wrong group lists, see INC-1234'"
     )]

@@ -17,11 +17,11 @@ use serde_json::json;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Rebuild a damaged cache from its intact entries.\n\n\
-        Other processes can keep running: they switch to the new cache immediately. Then every entry of the \
-        old one that can be read, whose checksums are right, that has not expired and that no change was about is taken \
-        over, with its times. The old cache stays where it is, as evidence, with a marker next to it. A damaged state.db is \
-        set aside and replaced, and the circuit breaker is closed.\n\n\
-        If it is the answers that you do not trust, rather than the disk: --no-salvage, or `awsideman cache clear`.",
+        Other processes can keep running: they switch to the new cache immediately. Entries of the old cache are \
+        copied with their times if they can be read, their checksums are correct, they have not expired and no \
+        recorded change covers them. The old cache stays in place as evidence, with a marker next to it. A \
+        damaged state.db is set aside and replaced, and the circuit breaker is closed.\n\n\
+        If you doubt the answers rather than the disk: --no-salvage, or `awsideman cache clear`.",
     after_help = "Examples:\n  awsideman cache recover\n  awsideman cache recover --dry-run --json\n  \
         awsideman cache recover --no-salvage\n  awsideman cache recover --prune"
 )]

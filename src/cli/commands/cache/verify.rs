@@ -25,10 +25,10 @@ use std::time::Duration;
 #[command(
     group = ArgGroup::new("which").required(true).multiple(true).args(["key", "pattern", "sample"]),
     long_about = "Compare entries with AWS and replace wrong ones.\n\n\
-        Each entry costs the calls that its answer takes. The order in which AWS lists things does not count, and what has \
-        expired is left out. A wrong entry is replaced by what AWS says; one whose thing is gone is removed, and so is every \
-        wrong one while the cache is disabled. The exit code is 6 when any was wrong, 5 when KEY is not there, 3 when AWS \
-        could not be asked about some.",
+        Each entry costs the calls that its answer takes. The order of a list does not count, and expired \
+        entries are left out. A wrong entry is replaced by the answer of AWS; it is removed if the object no \
+        longer exists, or while the cache is disabled. The exit code is 6 if an entry was wrong, 5 if KEY is not \
+        there, 3 if AWS could not be asked about some.",
     after_help = "Examples:\n  awsideman cache verify user:list:all\n  \
         awsideman cache verify --pattern 'group:members:*' --budget 200\n  awsideman cache verify --sample 50 --json"
 )]

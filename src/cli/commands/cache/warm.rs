@@ -24,12 +24,12 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Fetch entries in advance.\n\n\
-        Without names: users, groups, memberships, permission sets, accounts and assignments. All of it is asked of AWS \
-        anew, whatever its age; a warm that was ended before its end (killed, out of budget, or with something that \
-        could not be read) is gone on with. Assignments are asked by account and permission set or by user and group, \
-        whichever takes fewer calls. A part of AWS's quota is kept free for others.\n\n\
-        Concurrent warms share the work: a warm waits for an answer that another process is fetching. It also waits for \
-        a change to settle, because an answer read before that cannot be kept: `not kept`, exit code 3.",
+        Without names: users, groups, memberships, permission sets, accounts and assignments. Everything is \
+        fetched, whatever its age; an interrupted warm (killed, out of budget, or with targets that could not be \
+        read) is continued. Assignments are read by account and permission set or by user and group, whichever \
+        takes fewer calls. Part of the AWS quota stays free for other commands.\n\n\
+        Concurrent warms share the work: a warm waits for an answer that another process is fetching. It also \
+        waits for a change to settle, because an earlier answer cannot be stored: `not kept`, exit code 3.",
     after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm --plan\n  \
         awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
         awsideman cache warm --if-older 10m\n  awsideman cache warm users --if-enabled"

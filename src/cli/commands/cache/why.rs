@@ -15,8 +15,8 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Explain why a key is or is not served from the cache.\n\n\
-        One sentence, then what it rests on: the entry, the changes in the log that cover it, and what sweeps have \
-        removed. Changes are remembered for an hour, sweeps for some thousand entries.",
+        One sentence, then the facts: the entry, the changes in the log that cover it, and its eviction. Changes \
+        are remembered for an hour, evictions for some thousand entries.",
     after_help = "Examples:\n  awsideman cache why user:list:all\n  awsideman cache why group:list:all --json"
 )]
 pub struct WhyArgs {

@@ -92,7 +92,8 @@ impl ChangeReport {
         }));
         let skipped = skipped.iter().map(|line| format!("skipped: {}: not begun", line.phrase));
         let again =
-            "run it again: targets in the requested state do not change, and a permission set is provisioned again".to_owned();
+            "run it again: targets in the requested state do not change, and a permission set is provisioned again"
+                .to_owned();
         let hint = hints.iter().map(|hint| (*hint).to_owned()).chain([again]).collect::<Vec<_>>().join("\n");
         Some(CliError::new(code, message).details(details.chain(skipped).collect::<Vec<_>>()).hint(hint))
     }
