@@ -38,7 +38,8 @@ fn an_interrupted_change_says_that_it_was_asked_and_not_confirmed() {
 #[test]
 fn a_change_interrupted_before_its_fence_was_not_sent() {
     let mut world = World::small();
-    world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "4s");
+    // Long enough for a loaded host to see the journal entry; the interrupted command ends with this wait.
+    world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "20s");
     world.run(["group", "list"]).ok();
     let current = std::fs::read_to_string(world.cache_dir().join("CURRENT")).unwrap();
     let writer = awsideman::sqlite::Connection::open(world.cache_dir().join(current.trim())).unwrap();
