@@ -178,7 +178,7 @@ fn entries_covered_by_a_change_are_not_salvaged() {
     let heir = awsideman::cache::SalvageTarget { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
     let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::progress::NoProgress);
     let left_out: Vec<_> = salvaged.left_out.iter().map(|(reason, n)| (*reason, *n)).collect();
-    assert_eq!(left_out, [("a change was about it", 1), ("fetched anew meanwhile", 1)]);
+    assert_eq!(left_out, [("a change was about it", 1), ("fetched again meanwhile", 1)]);
     assert_eq!((salvaged.stored, right(&world, 10)), (7, 8));
 }
 
@@ -281,7 +281,7 @@ fn a_damaged_state_database_is_set_aside_said_and_begun_anew() {
     let did = recover(&world, &[]);
     let told = did["state"].as_str().unwrap();
     assert!(told.contains("set aside as") && told.contains("state.db.damaged."), "{told}");
-    let aside = told.split("set aside as ").nth(1).unwrap().split(" and begun").next().unwrap();
+    let aside = told.split("set aside as ").nth(1).unwrap().split(" and ").next().unwrap();
     assert!(std::fs::read_to_string(aside).unwrap().starts_with("no database"), "{aside}");
     world.run(["cache", "check"]).ok();
     assert_eq!(recover(&world, &[])["state"], Value::Null);

@@ -143,9 +143,11 @@ impl ChangeSet {
                 stage.await;
             }
         };
+        // The interruption first: one that came while a fence was awaited acts before AWS is called.
         let interrupted = tokio::select! {
-            () = work => false,
+            biased;
             () = stop.wait() => true,
+            () = work => false,
         };
         progress.finished(WHAT);
         if interrupted {
