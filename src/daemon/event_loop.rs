@@ -117,7 +117,7 @@ pub async fn run(
 
 fn ending(passes: usize) -> String {
     match passes {
-        0 => "ending".into(),
+        0 => "shutting down".into(),
         1 => "shutting down: waiting for 1 running pass".into(),
         n => format!("shutting down: waiting for {n} running passes"),
     }
