@@ -111,13 +111,13 @@ impl Modules {
         let mut rest = segments;
         match rest.first()?.as_str() {
             "crate" => {
-                at = rest.get(1)?.clone();
+                at.clone_from(rest.get(1)?);
                 rest = &rest[2..];
             }
             "self" => rest = &rest[1..],
             "super" => {
                 while rest.first().is_some_and(|segment| segment == "super") {
-                    at = at.rsplit_once("::")?.0.to_owned();
+                    at.truncate(at.rfind("::")?);
                     rest = &rest[1..];
                 }
             }
