@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// `alerts ...`
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum AlertsCommand {
     /// List alerts by state, and when each is sent next
     #[command(after_help = "Examples:\n  awsideman alerts list\n  awsideman alerts list --json")]
@@ -23,7 +24,6 @@ pub enum AlertsCommand {
         #[arg(long, value_name = "CHANNEL")]
         channel: Option<ChannelWord>,
     },
-    /// Silence an alert, or list active silences
     Silence(SilenceArgs),
     /// End silences early
     #[command(
@@ -52,7 +52,7 @@ pub enum ChannelWord {
     Command,
 }
 
-/// `alerts silence`
+/// Silence an alert, or list active silences
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Silence an alert, or list active silences.\n\n\

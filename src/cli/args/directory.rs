@@ -298,8 +298,8 @@ pub enum OuCommand {
 
 /// `assignment ...`
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum AssignmentCommand {
-    /// List assignments, all or filtered by flags
     List(AssignmentListArgs),
     /// Assign a permission set to a user or group in accounts
     #[command(
@@ -357,7 +357,7 @@ pub enum InstanceCommand {
     List(Everything),
 }
 
-/// `assignment list`
+/// List assignments, all or filtered by flags
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "List assignments, all or filtered by flags.\n\n\

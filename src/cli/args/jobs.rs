@@ -12,19 +12,16 @@ use std::time::Duration;
 
 /// `jobs ...`
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum JobsCommand {
     /// List jobs with their last and next run
     #[command(after_help = "Examples:\n  awsideman jobs list\n  awsideman jobs list --json")]
     List,
-    /// Run due jobs, or the named ones
     Run(RunArgs),
     /// Show past runs, newest first
     History(HistoryArgs),
-    /// Show when jobs are due next
     Next(NextArgs),
-    /// Show what would run and be skipped in a period
     Simulate(SimulateArgs),
-    /// Pause all jobs, or one job, for a time
     Pause(PauseArgs),
     /// Resume paused jobs
     #[command(
@@ -52,16 +49,14 @@ pub enum JobsCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Install a systemd or cron schedule that runs due jobs
     Install(InstallArgs),
     /// Validate job files and the intervals of warms
     #[command(after_help = "Examples:\n  awsideman jobs validate\n  awsideman jobs validate --json")]
     Validate,
-    /// Run jobs when they are due, until stopped
     Daemon(DaemonArgs),
 }
 
-/// `jobs daemon`
+/// Run jobs when they are due, until stopped
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Run jobs when they are due, until stopped.\n\n\
@@ -79,7 +74,7 @@ pub struct DaemonArgs {
     pub allow_remote: bool,
 }
 
-/// `jobs run`
+/// Run due jobs, or the named ones
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Run due jobs, or the named ones.\n\n\
@@ -111,7 +106,7 @@ pub struct RunArgs {
     pub dry_run: bool,
 }
 
-/// `jobs next`
+/// Show when jobs are due next
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Show when jobs are due next.\n\n\
@@ -129,7 +124,7 @@ pub struct NextArgs {
     pub limit: Option<u64>,
 }
 
-/// `jobs simulate`
+/// Show what would run and be skipped in a period
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Show what would run and be skipped in a period.\n\n\
@@ -152,7 +147,7 @@ pub struct SimulateArgs {
     pub to: Option<Moment>,
 }
 
-/// `jobs pause`
+/// Pause all jobs, or one job, for a time
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Pause all jobs, or one job, for a time.\n\n\
@@ -190,7 +185,7 @@ pub struct LogsArgs {
     pub limit: Option<u64>,
 }
 
-/// `jobs install`
+/// Install a systemd or cron schedule that runs due jobs
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Install a systemd or cron schedule that runs due jobs.\n\n\

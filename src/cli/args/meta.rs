@@ -42,15 +42,15 @@ pub enum ConfigCommand {
 
 /// `sandbox ...`
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum SandboxCommand {
-    /// Serve a generated Identity Center, until stopped
     Serve(Box<ServeArgs>),
     /// Print the directories and the content of the sandbox
     #[command(after_help = "Examples:\n  awsideman sandbox info\n  awsideman sandbox info --sandbox=7 --json")]
     Info,
 }
 
-/// `sandbox serve`
+/// Serve a generated Identity Center, until stopped
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Serve a generated Identity Center, until stopped.\n\n\
@@ -102,7 +102,7 @@ pub struct ServeArgs {
     pub faults: FaultArgs,
 }
 
-/// `doctor`
+/// Check everything that awsideman needs
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Check everything that awsideman needs.\n\n\

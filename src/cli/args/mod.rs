@@ -54,6 +54,7 @@ pub struct Cli {
 
 /// Everything awsideman does.
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum Command {
     /// Look up and change users and their groups
     #[command(subcommand, visible_alias = "users")]
@@ -101,7 +102,6 @@ pub enum Command {
     /// Show the profile, region, instance and directories in use
     #[command(after_help = "Examples:\n  awsideman info\n  awsideman info --profile prod --json")]
     Info(FreshnessArgs),
-    /// Check everything that awsideman needs
     Doctor(meta::DoctorArgs),
     /// Print the version
     #[command(after_help = "Examples:\n  awsideman version\n  awsideman version --json")]

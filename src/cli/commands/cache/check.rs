@@ -10,7 +10,7 @@ use crate::cli::output::{Output, Style, TextReport};
 use crate::model::format_size;
 use clap::Args;
 
-/// `cache check`
+/// Verify the integrity of the cache
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Verify the integrity of the cache.\n\n\

@@ -8,7 +8,7 @@ use crate::cli::output::{Output, TextReport};
 use crate::model::format_size;
 use clap::Args;
 
-/// `cache clear`
+/// Remove entries of this profile's instance, or all
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Remove entries of this profile's instance, or all.\n\n\

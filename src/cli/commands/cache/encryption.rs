@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
 
 /// `cache encryption ...`
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum EncryptionCommand {
     /// Show whether entries are encrypted, and under which keys
     #[command(
         after_help = "Examples:\n  awsideman cache encryption status\n  awsideman cache encryption status --json"
     )]
     Status,
-    /// Encrypt existing entries, or generate a key
     Enable(EnableArgs),
     /// Decrypt all entries, after encryption is disabled
     #[command(
@@ -33,11 +33,10 @@ pub enum EncryptionCommand {
         after_help = "Examples:\n  awsideman cache encryption disable"
     )]
     Disable,
-    /// Encrypt all entries with the newest key
     Rotate(RotateArgs),
 }
 
-/// `cache encryption enable`
+/// Encrypt existing entries, or generate a key
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Encrypt existing entries, or generate a key.\n\n\
@@ -58,7 +57,7 @@ pub struct EnableArgs {
     pub key_file: Option<PathBuf>,
 }
 
-/// `cache encryption rotate`
+/// Encrypt all entries with the newest key
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Encrypt all entries with the newest key.\n\n\

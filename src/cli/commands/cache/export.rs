@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// `cache export`
+/// Write the fresh entries to an archive
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Write the fresh entries to an archive.\n\n\

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// `cache import`
+/// Store the entries of an archive that the cache lacks
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Store the entries of an archive that the cache lacks.\n\n\

@@ -9,7 +9,7 @@ use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
 use clap::Args;
 
-/// `cache init`
+/// Prepare the directories, for you or for a group
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Set up the directories of the cache and the state, for you alone or for a group.\n\n\

@@ -15,7 +15,7 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 use std::time::Duration;
 
-/// `cache inspect`
+/// Show entries with their metadata and verified checksums
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).args(["key", "pattern"]),

@@ -13,7 +13,7 @@ use crate::model::Resource;
 use crate::progress::Progress;
 use clap::Args;
 
-/// `cache invalidate`
+/// Invalidate entries affected by a change made elsewhere
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Invalidate entries affected by a change made elsewhere.\n\n\

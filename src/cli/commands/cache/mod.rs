@@ -49,16 +49,13 @@ use why::WhyArgs;
 
 /// `cache ...`
 #[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command have its help")]
 pub enum CacheCommand {
     /// Show the state and the content of the cache
     Status(StatusArgs),
-    /// Remove entries of this profile's instance, or all
     Clear(ClearArgs),
-    /// Invalidate entries affected by a change made elsewhere
     Invalidate(InvalidateArgs),
-    /// Compare entries with AWS and replace wrong ones
     Verify(VerifyArgs),
-    /// Fetch entries in advance
     Warm(WarmArgs),
     /// Remove expired entries
     #[command(after_help = "Examples:\n  awsideman cache cleanup\n  awsideman cache cleanup --dry-run --json")]
@@ -80,15 +77,10 @@ pub enum CacheCommand {
         #[arg(long, conflicts_with_all = ["json", "output"])]
         nagios: bool,
     },
-    /// Show entries with their metadata and verified checksums
     Inspect(InspectArgs),
-    /// Explain why a key is or is not served from the cache
     Why(WhyArgs),
-    /// Verify the integrity of the cache
     Check(CheckArgs),
-    /// Write the fresh entries to an archive
     Export(ExportArgs),
-    /// Store the entries of an archive that the cache lacks
     Import(ImportArgs),
     /// Encrypt entries on the disk, and change the key
     #[command(subcommand)]
@@ -115,9 +107,7 @@ pub enum CacheCommand {
     /// Close the circuit breaker after a probe
     #[command(subcommand)]
     Breaker(BreakerCommand),
-    /// Rebuild a damaged cache from its intact entries
     Recover(RecoverArgs),
-    /// Prepare the directories, for you or for a group
     Init(InitArgs),
     /// Print the cache directory
     #[command(after_help = "Examples:\n  awsideman cache path\n  du -sh \"$(awsideman cache path)\"")]

@@ -13,7 +13,7 @@ use crate::model::format_size;
 use clap::Args;
 use serde_json::json;
 
-/// `cache recover`
+/// Rebuild a damaged cache from its intact entries
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Rebuild a damaged cache from its intact entries.\n\n\

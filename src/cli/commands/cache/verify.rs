@@ -20,7 +20,7 @@ use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// `cache verify`
+/// Compare entries with AWS and replace wrong ones
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).multiple(true).args(["key", "pattern", "sample"]),

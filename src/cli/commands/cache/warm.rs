@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// `cache warm`
+/// Fetch entries in advance
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Fetch entries in advance.\n\n\

@@ -11,7 +11,7 @@ use crate::model::format_size;
 use crate::progress::Progress;
 use clap::Args;
 
-/// `cache why`
+/// Explain why a key is or is not served from the cache
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Explain why a key is or is not served from the cache.\n\n\
