@@ -131,7 +131,7 @@ impl Sink for Descriptor {
     }
 }
 
-/// How many bytes a pipe takes at once; `None` for what is no pipe. The kernel keeps whole pages, and the first and the
+/// How many bytes a pipe takes in one write; `None` if it is not a pipe. The kernel keeps whole pages, and the first and the
 /// last one that wait to be read may be partly used: so two are left out.
 fn pipe_room(file: &File) -> Option<usize> {
     let size = rustix::pipe::fcntl_getpipe_size(file).ok()?;

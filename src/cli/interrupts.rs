@@ -84,7 +84,7 @@ impl Interrupts {
         CliError::new(Code::Interrupted, message).hint(hint.replace("COMMAND", &command))
     }
 
-    /// Handles the signals from here on, on a thread of its own. A cached answer never gets here.
+    /// Handles the signals from here on, on a separate thread. A cached answer never gets here.
     pub(super) fn watch(&self) {
         let Some(exit) = self.0.exit else { return };
         self.0.watched.get_or_init(|| {

@@ -52,7 +52,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
         }
     };
     let talk = output.talk().clone();
-    // A check that ends with a code of its own has told all it had to, and part of an answer is better than none: their
+    // A check with a separate exit code has printed everything, and part of an answer is better than none: their
     // `--out` counts too.
     let ended = match result {
         Ok(()) => output.finish(),

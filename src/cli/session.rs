@@ -32,7 +32,7 @@ use std::time::Duration;
 pub(super) enum Need {
     /// All of it, and right.
     Sound,
-    /// The same for a report: its command tells the notices, in its document or beside its page.
+    /// The same for a report: its command prints the notices, in its document or on stderr.
     Report,
     /// Whatever parses: an emergency command.
     Anything,
@@ -339,7 +339,7 @@ fn join(
 ) -> Result<App, CliError> {
     match App::new(loaded.clone(), sandbox.clone()) {
         Err(error @ AppError::NoSuchGroup { .. }) if need == Need::Anything => {
-            notices.push(format!("the configuration is not sound: {error}; the directories are taken as private"));
+            notices.push(format!("invalid configuration: {error}; the directories are taken as private"));
             let mut private = loaded;
             private.config.cache.sharing = Sharing::Private;
             Ok(App::new(private, sandbox)?)
@@ -359,7 +359,7 @@ pub(super) fn sources(globals: &GlobalArgs) -> Sources {
     sources
 }
 
-/// The configuration as far as it is sound, and its problems. Without a usable home, root has directories of the system:
+/// The valid part of the configuration, and its problems. Without a usable home, root has directories of the system:
 /// that is no problem.
 pub(super) fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let (loaded, mut problems) = config::load_leniently(sources);
@@ -374,7 +374,7 @@ fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loa
     let (loaded, problems) = load_leniently(sources);
     let (homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_missing_home);
     if need == Need::Anything {
-        notices.extend(problems.iter().map(|problem| format!("the configuration is not sound: {problem}")));
+        notices.extend(problems.iter().map(|problem| format!("invalid configuration: {problem}")));
     } else if !problems.is_empty() {
         return Err(ConfigError { problems }.into());
     }

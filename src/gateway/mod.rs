@@ -102,6 +102,6 @@ pub use resolve::is_arn;
 pub use resolve::is_directory_id;
 pub use spool::Spool;
 pub use through::Through;
-pub use verify::{EntrySelection, Flaw, Mended, Verified, Verifier, VerifySelection, Wrong};
+pub use verify::{EntrySelection, Flaw, Repair, Verified, Verifier, VerifySelection, Wrong};
 pub use warm::{NotKept, Renew, WarmPlan, Warmed, Warmer};
 pub use write::{Unwritten, Writer, Writing, Written};

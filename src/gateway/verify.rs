@@ -50,7 +50,7 @@ pub struct VerifySelection {
 /// What became of a wrong entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mended {
+pub enum Repair {
     /// AWS's answer took its place.
     Replaced,
     /// It is gone.
@@ -85,7 +85,7 @@ pub struct Wrong {
     /// Where it differs, when it does.
     pub differences: Differences,
     /// What became of it.
-    pub mended: Mended,
+    pub repair: Repair,
 }
 
 /// What a verification came to.
@@ -253,8 +253,8 @@ impl Verifier<'_> {
         }
         let Some((flaw, differences)) = differences else { return Ok(Judged::Right) };
         let answer = truth.as_mut().map(Truth::spool).filter(|_| ticket.is_valid());
-        let mended = self.repair(request, text, answer, ticket, provenance.stored_at)?;
-        Ok(Judged::Wrong(Wrong { key: key.to_string(), age_ms: provenance.age_ms, flaw, differences, mended }))
+        let repair = self.repair(request, text, answer, ticket, provenance.stored_at)?;
+        Ok(Judged::Wrong(Wrong { key: key.to_string(), age_ms: provenance.age_ms, flaw, differences, repair }))
     }
 
     /// Puts AWS's answer in the place of a wrong one, as any fill does: unless a change has overtaken it.
@@ -265,21 +265,21 @@ impl Verifier<'_> {
         answer: Option<&mut Spool>,
         ticket: Ticket,
         stored_at: i64,
-    ) -> Result<Mended, GatewayError> {
+    ) -> Result<Repair, GatewayError> {
         let key = request.key();
         if let Some(answer) = answer {
             match self.gateway.cache().fill_long(text, &key, request.call(), &mut answer.reader()?, ticket) {
-                Ok(true) => return Ok(Mended::Replaced),
+                Ok(true) => return Ok(Repair::Replaced),
                 // The record that kept it out has removed the entry.
                 Ok(false) => {}
                 Err(fault) => self.gateway.fault(&fault),
             }
         }
         match self.gateway.cache().withdraw(text, &key, stored_at) {
-            Ok(_) => Ok(Mended::Removed),
+            Ok(_) => Ok(Repair::Removed),
             Err(fault) => {
                 self.gateway.fault(&fault);
-                Ok(Mended::Left)
+                Ok(Repair::Left)
             }
         }
     }

@@ -142,7 +142,7 @@ fn an_intact_cache_is_reported_intact_and_every_entry_is_counted() {
     let full = world.run(["cache", "check", "--full", "--json"]).ok().silent().json();
     let held = world.status()["total_entries"].as_u64();
     assert_eq!((full["entries"]["sound"].as_u64(), &full["entries"]["damaged"]), (held, &0.into()));
-    world.run(["cache", "check", "--full"]).ok().stdout_has("The cache is sound").stdout_has("Verified");
+    world.run(["cache", "check", "--full"]).ok().stdout_has("The cache is intact").stdout_has("Verified");
     world.run(["cache", "check", "--quick", "--full"]).code(2);
     let empty = World::small();
     empty.run(["cache", "check", "--full"]).ok().stdout_has("there is no cache yet");

@@ -90,7 +90,7 @@ fn a_pause_works_with_a_broken_configuration_and_broken_jobs() {
     std::fs::write(home.user_file(), "jobz = 1\n[cache]\nmax_size_mb = \"many\"\n").unwrap();
     let here = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
     let ran = home.run_with("jobs pause often --until 23:59", &here).ok();
-    ran.stdout_has("Paused job often until").stderr_has("not sound");
+    ran.stdout_has("Paused job often until").stderr_has("invalid configuration");
     home.run_with("jobs resume", &here).ok().stdout_has("Resumed all jobs");
     let nowhere = [("AWSIDEMAN_JOBS_DIR", "/nowhere/at/all")];
     home.run_with("jobs pause any-name", &nowhere).ok().stderr_has("the name is not checked");

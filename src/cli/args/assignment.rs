@@ -1,6 +1,6 @@
 //! The flags of `assignment assign` and `assignment revoke`.
 //!
-//! Which accounts are meant is always said: one, several by name, or those that filters choose.
+//! The accounts are always explicit: one, several by name, or those that filters select.
 
 use crate::cli::args::read_flags::ChangeArgs;
 use crate::gateway::PrincipalKind;
@@ -18,7 +18,7 @@ pub struct GrantArgs {
     /// The name or id of the account
     #[arg(conflicts_with_all = ["accounts", "ou_filter", "account_pattern", "account_filter", "all_accounts"])]
     pub account: Option<String>,
-    /// Whether the principal is a user or a group; both are looked for, unless said
+    /// Whether the principal is a user or a group; default: either
     #[arg(long, value_name = "TYPE", value_enum, ignore_case = true)]
     pub principal_type: Option<PrincipalChoice>,
     /// These accounts (names or ids)
@@ -42,7 +42,7 @@ pub struct GrantArgs {
     /// Every active account of the organization
     #[arg(long, help_heading = "Accounts", conflicts_with_all = ["ou_filter", "account_pattern", "account_filter"])]
     pub all_accounts: bool,
-    /// Go on with other accounts after one has failed, which is what happens unless said
+    /// Continue with other accounts after a failure (default)
     #[arg(long, conflicts_with = "stop_on_error")]
     pub continue_on_error: bool,
     /// Begin no other account after one has failed

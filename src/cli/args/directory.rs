@@ -48,7 +48,7 @@ pub enum UserCommand {
     /// Find users by part of their name or mail address
     #[command(after_help = "Examples:\n  awsideman user find smith\n  awsideman user find @example.com --limit 10")]
     Find {
-        /// A part of what is looked for, or a glob
+        /// The text to search for, or a glob
         text: String,
         /// What to print.
         #[command(flatten)]
@@ -117,7 +117,7 @@ pub enum GroupCommand {
     /// Find groups by part of their name or description
     #[command(after_help = "Examples:\n  awsideman group find dev\n  awsideman group find 'team-*'")]
     Find {
-        /// A part of what is looked for, or a glob
+        /// The text to search for, or a glob
         text: String,
         /// What to print.
         #[command(flatten)]
@@ -192,7 +192,7 @@ pub enum PermissionSetCommand {
     /// Find permission sets by part of name or description
     #[command(after_help = "Examples:\n  awsideman permission-set find admin\n  awsideman ps find 'Read*'")]
     Find {
-        /// A part of what is looked for, or a glob
+        /// The text to search for, or a glob
         text: String,
         /// What to print.
         #[command(flatten)]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Whom to ask, and how to print.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub struct GlobalArgs {
     /// Use this AWS profile
     #[arg(short, long, global = true, value_name = "NAME")]

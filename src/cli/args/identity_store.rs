@@ -17,7 +17,7 @@ pub struct NewUserArgs {
     /// The family name
     #[arg(long, value_name = "TEXT", required = true)]
     pub last_name: String,
-    /// The name to be shown; given and family name, unless said
+    /// The display name; default: given and family name
     #[arg(long, value_name = "TEXT")]
     pub display_name: Option<String>,
     /// The e-mail address
@@ -44,7 +44,7 @@ pub struct UserChangesArgs {
     /// The family name
     #[arg(long, value_name = "TEXT")]
     pub last_name: Option<String>,
-    /// The name to be shown; given and family name, unless said
+    /// The display name; default: given and family name
     #[arg(long, value_name = "TEXT")]
     pub display_name: Option<String>,
     /// The e-mail address

@@ -81,13 +81,13 @@ pub enum Command {
     /// Look up instances of IAM Identity Center
     #[command(subcommand, visible_alias = "instances")]
     Instance(directory::InstanceCommand),
-    /// Look at the cache, fill it, clean it, switch it off and repair it
+    /// Inspect, fill, clean, disable and repair the cache
     #[command(subcommand)]
     Cache(CacheCommand),
     /// Run the jobs that keep the cache warm and healthy
     #[command(subcommand, visible_alias = "job")]
     Jobs(jobs::JobsCommand),
-    /// Look at the changes that were made from here
+    /// Show the changes recorded in the journal
     #[command(subcommand)]
     Journal(journal::JournalCommand),
     /// Show, check and write the configuration

@@ -1,6 +1,6 @@
 //! The flags of commands that change permission sets and their policies.
 //!
-//! A session duration is checked and a policy is told from a name before anything is asked of AWS.
+//! Session durations are checked, and policies are distinguished from names, before AWS is called.
 
 use crate::cli::args::read_flags::ChangeArgs;
 use crate::model::parse_duration;
@@ -66,7 +66,7 @@ pub struct PolicyArgs {
     /// A policy of this name, which each account has for itself
     #[arg(long, value_name = "NAME")]
     pub customer_managed: Option<String>,
-    /// The path of that policy; / unless said
+    /// The path of that policy; default /
     #[arg(long, value_name = "PATH", requires = "customer_managed")]
     pub policy_path: Option<String>,
     /// Whether to bring it to its accounts.

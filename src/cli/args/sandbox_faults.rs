@@ -10,7 +10,7 @@ use std::time::Duration;
 /// All keys, for the help of `--faults`.
 const KEYS: &str = "Make these go wrong, as JSON\n\n\
     The same JSON is taken by POST /_sandbox/faults while it serves; GET shows what is set, and `{}` ends all. Flags \
-    given beside it are added. The keys:\n\n\
+    given in addition are added. The keys:\n\n\
     latency_ms, latency_by_operation ({\"ListUsers\": 200}), async_delay_ms, read_lag_ms, throttle_every, \
     delegated_admin (true), refuse_filters (true), no_account_status (true), access_denied_accounts (a list), tps ({\"identitystore\": 20, \"sso_admin\": 20, \
     \"organizations\": 20});\n\n\
@@ -124,7 +124,7 @@ fn calls(text: &str) -> Result<Rule, String> {
     let Some((operation, count)) = text.split_once('=') else { return Ok(Rule::of(text)) };
     match count.parse() {
         Ok(count) if count > 0 => Ok(Rule::first(count, operation)),
-        _ => Err(format!("`{count}` is no number of calls: give `{operation}` or `{operation}=1`")),
+        _ => Err(format!("`{count}` is not a number of calls: use `{operation}` or `{operation}=1`")),
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_no_fault_is_refused_in_words() {
         let error = parse(&["--throttle", "ListUsers=some"]).err().unwrap();
-        assert!(error.contains("`some` is no number of calls"), "{error}");
+        assert!(error.contains("`some` is not a number of calls"), "{error}");
         let error = parse(&["--faults", "{\"lag\": 1}"]).err().unwrap();
         assert!(error.contains("unknown field `lag`"), "{error}");
     }

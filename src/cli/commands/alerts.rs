@@ -139,10 +139,10 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
         return refuse("--for: 0 would end immediately, so nothing was changed", "name how long, as in 30m or 4h");
     }
     if key.trim().is_empty() {
-        return refuse("KEY: an empty key is no alert", "`awsideman alerts list` shows the keys; * is all of them");
+        return refuse("KEY: the key is empty", "`awsideman alerts list` shows the keys; * is all of them");
     }
     if reason.trim().is_empty() {
-        return refuse("--reason: say why, for those who look at it at night", "name the ticket or the work");
+        return refuse("--reason: the reason is empty", "name the ticket or the work");
     }
     let mut desk = AlertsSession::open_to_change(globals, output)?;
     let until = match (&arguments.until, arguments.duration) {
@@ -249,7 +249,7 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
     if !codes.is_empty() {
         return Err(CliError::quiet(Code::of_several(codes)));
     }
-    // Some recipients were refused: the mail left, and somebody will not read the next alert either.
+    // Some recipients were refused: the mail was sent, and these recipients will miss the next alert too.
     let complains = |(_, result): &(Channel, Result<Receipt, AlertError>)| {
         result.as_ref().is_ok_and(|receipt| receipt.complaint.is_some())
     };

@@ -164,7 +164,7 @@ fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
 
 fn warn(problems: &[Problem], warnings: &[String], output: &Output) {
     for problem in problems {
-        output.talk().warning(&format!("the configuration is not sound: {problem}"));
+        output.talk().warning(&format!("invalid configuration: {problem}"));
     }
     for warning in warnings {
         output.talk().warning(warning);

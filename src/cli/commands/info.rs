@@ -105,7 +105,7 @@ fn shown_credentials(found: Result<String, String>, ignores_keys: bool) -> Strin
     }
 }
 
-/// The instance, remembered or asked for. Who asks is told when AWS is asked anyway: it is one call.
+/// The instance, remembered or requested. The caller is shown only when AWS is called anyway: it costs one call.
 fn find(session: &Session, gateway: &Gateway, policy: &CachePolicy) -> Result<InstanceInfo, CliError> {
     if policy.read
         && let Some(space) = gateway.remembered()

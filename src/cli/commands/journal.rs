@@ -1,6 +1,6 @@
 //! `journal list` and `journal show`: the changes that were made from here.
 //!
-//! Neither AWS nor a sound configuration is needed; a change whose process died is shown as such, with what to
+//! Neither AWS nor a valid configuration is needed; a change whose process died is shown as such, with what to
 //! check.
 
 use crate::app::StateReader;
@@ -15,7 +15,7 @@ use crate::gateway::{JournalEntry, journal_entry, journal_list, operation_words}
 use crate::progress::Progress;
 use serde_json::{Value, json};
 
-/// How many are listed unless said.
+/// How many are listed by default.
 const NEWEST: u64 = 20;
 
 /// `journal ...`

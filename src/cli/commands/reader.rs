@@ -183,7 +183,7 @@ impl<'o> ReadSession<'o> {
     ) -> Result<(), CliError> {
         let parts = self.reading.gateway.provenance();
         if let Some(parts) = parts.filter(|parts| parts.stale) {
-            // The notice that was given at once knew the first of them only.
+            // The immediate notice covered the first of them only.
             let age = format_duration(Duration::from_millis(parts.age_ms.unsigned_abs()));
             self.session.progress.notice(&format!("the oldest part of this answer is {age} old"));
         }

@@ -1,4 +1,4 @@
-//! `sandbox serve` and `sandbox info`: the made-up Identity Center by itself.
+//! `sandbox serve` and `sandbox info`: runs a simulated Identity Center.
 //!
 //! What is needed to reach it is on stdout before the first call can come; a signal to end is no failure.
 
@@ -52,9 +52,9 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
         let stop = Stop::new();
         daemon::stop_on_signals(&stop)?;
         announce((&url, &region), &shape, &organization.counts(), output)?;
-        let told = stop.clone();
+        let stopped = stop.clone();
         tokio::select! {
-            ended = sandbox::serve(listener, organization, conduct, async move { told.wait().await }) => ended?,
+            ended = sandbox::serve(listener, organization, conduct, async move { stopped.wait().await }) => ended?,
             // A caller that keeps its connection open does not keep the sandbox.
             () = async { stop.wait().await; tokio::time::sleep(GRACE).await } => {}
         }

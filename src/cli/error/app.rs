@@ -116,7 +116,7 @@ impl From<DaemonError> for CliError {
         let message = error.to_string();
         match error {
             DaemonError::NotLoopback(_) => CliError::new(Code::Usage, message)
-                .hint("listen on 127.0.0.1, or add `--allow-remote` if other hosts shall see it"),
+                .hint("listen on 127.0.0.1, or add `--allow-remote` if other hosts need it"),
             DaemonError::Listen { .. } => CliError::new(Code::Failed, message)
                 .hint("choose another port with `--listen`; perhaps a daemon runs there already"),
             DaemonError::Textfile { .. } | DaemonError::Metrics(_) => CliError::new(Code::Failed, message)

@@ -12,13 +12,13 @@ use std::fmt::Write;
 pub(crate) const DOCTOR: &str =
     "`awsideman doctor` shows which reads are allowed, `awsideman doctor --iam-policy` what is needed";
 
-/// What the exit code of a run tells a script.
+/// The exit code of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Code {
     /// All was done; also when there was nothing to do.
     Ok = 0,
-    /// It failed for a reason that has no code of its own.
+    /// It failed for a reason without a separate code.
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
@@ -34,7 +34,7 @@ pub enum Code {
     CacheNeeded = 10,
     /// Another process holds a lock for too long.
     Locked = 11,
-    /// What is stored is damaged, or the cache could not be told of a change.
+    /// Stored data is damaged, or an invalidation failed after a change.
     Integrity = 12,
     /// AWS throttled or could not be reached.
     Unavailable = 13,
@@ -172,7 +172,7 @@ impl CliError {
         self
     }
 
-    /// The end of a run whose work is done and told, but whose code is not 0 (`cache health`, `jobs run`).
+    /// The end of a run that has printed its result, but whose code is not 0 (`cache health`, `jobs run`).
     pub fn quiet(code: Code) -> CliError {
         CliError::new(code, String::new())
     }

@@ -1,6 +1,6 @@
 //! Where data goes: stdout, or the file of `--out`.
 //!
-//! A file is written beside its place with mode 0600 and takes the place only when all is written; a device or pipe
+//! A file is written next to its place with mode 0600 and takes the place only when all is written; a device or pipe
 //! that was named is written to directly.
 
 use crate::cli::environment::{Descriptor, Sink};
@@ -26,9 +26,9 @@ pub(super) enum Destination {
 
 /// An open `--out`.
 pub(super) enum OutFile {
-    /// A file that can be made, and its name: until there is something to write, nothing lies there if the run is ended.
+    /// A file that can be made, and its name: until there is something to write, nothing is created if the run is stopped.
     Due(PathBuf),
-    /// A new file, under a name of its own until it is whole, and the name it gets.
+    /// A new file, under a temporary name until it is complete, and the name it gets.
     New(NamedTempFile, PathBuf),
     /// A device or pipe.
     Device(Descriptor),
@@ -67,7 +67,7 @@ impl Destination {
         match self {
             Destination::Stdout(mut sink) => sink.flush().map_err(|error| CliError::writing(&error)),
             Destination::File(path, Some(OutFile::Due(at))) => {
-                let new = beside(&at).map_err(|error| refused(&path, &error))?;
+                let new = temporary_next_to(&at).map_err(|error| refused(&path, &error))?;
                 new.persist(at).map(drop).map_err(|error| refused(&path, &error.error))
             }
             Destination::File(path, Some(OutFile::New(new, at))) => {
@@ -96,7 +96,7 @@ impl OutFile {
         // A symlink that was named keeps pointing: the file behind it is replaced.
         let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         // Whether it can be made is known before anybody is asked; it is made when there is something to write.
-        beside(&at).map(drop)?;
+        temporary_next_to(&at).map(drop)?;
         Ok(OutFile::Due(at))
     }
 }
@@ -123,7 +123,7 @@ fn device(path: &Path) -> io::Result<File> {
 }
 
 /// A new private file in the folder of `at`.
-fn beside(at: &Path) -> io::Result<NamedTempFile> {
+fn temporary_next_to(at: &Path) -> io::Result<NamedTempFile> {
     let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty());
     tempfile::Builder::new()
         .prefix(".awsideman-out-")
@@ -134,7 +134,7 @@ fn beside(at: &Path) -> io::Result<NamedTempFile> {
 impl Write for OutFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let OutFile::Due(at) = self {
-            *self = OutFile::New(beside(at)?, std::mem::take(at));
+            *self = OutFile::New(temporary_next_to(at)?, std::mem::take(at));
         }
         match self {
             OutFile::Due(_) => Ok(0),

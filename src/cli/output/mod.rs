@@ -157,7 +157,7 @@ impl Output {
         Ok(printed)
     }
 
-    /// A writer for AWS-shaped JSON that somebody else pushes, perhaps from within a transaction: it never waits long
+    /// A writer for AWS-shaped JSON that another module pushes, perhaps from within a transaction: it never waits long
     /// for the reader of stdout. What must wait does so in `folder`. Nothing is complete before [`Answer::finish`].
     pub fn pushed<'a>(&'a mut self, view: &'a Projection<'a>, folder: &'a Path) -> Result<Answer<'a>, CliError> {
         let passes = self.format == Format::Json && view.is_whole();
@@ -309,7 +309,7 @@ impl Write for Answer<'_> {
     }
 }
 
-/// What stands before the data of an answer with `meta`.
+/// The text before the data of an answer with `meta`.
 fn head(meta: &Value) -> String {
     format!("{{\"meta\":{meta},\"data\":")
 }
@@ -341,7 +341,7 @@ impl<W: Write> Write for Whole<W> {
     }
 }
 
-/// Copies, and tells a fault of the source from one of the reader.
+/// Copies, and distinguishes a fault of the source from one of the reader.
 fn copy(from: &mut dyn Read, out: &mut dyn Write) -> Result<(), CliError> {
     let mut buffer = vec![0; 64 * 1024];
     loop {

@@ -31,7 +31,7 @@ impl Column {
         Column::at(name, name)
     }
 
-    /// What lies at a dotted path (`Name.GivenName`, `Emails.0.Value`); the empty path is the whole value.
+    /// The value at a dotted path (`Name.GivenName`, `Emails.0.Value`); the empty path is the whole value.
     pub const fn at(name: &'static str, path: &'static str) -> Column {
         Column { name, source: RowSource::Path(path), shown: true }
     }

@@ -1,6 +1,6 @@
 //! A report for people: sections of fields, tables and lines.
 //!
-//! What stands in it is safe for a terminal.
+//! Its text is safe for a terminal.
 
 use crate::cli::output::details;
 use crate::cli::output::escape::visible;

@@ -1,4 +1,4 @@
-//! A writer that never waits for a slow reader while somebody else's patience is at stake.
+//! A writer that never waits long for a slow reader.
 //!
 //! All writes of one answer together wait for the reader for at most a quarter of a second; what is left then goes
 //! to an unlinked private file and out, in order, in `finish`.
@@ -50,9 +50,9 @@ impl<'a> SpillingWriter<'a> {
 
     /// How much the sink takes, after waiting for as long as patience is left.
     fn room(&mut self) -> io::Result<usize> {
-        let at_once = self.sink.room(Duration::ZERO)?;
-        if at_once > 0 || self.patience.is_zero() {
-            return Ok(at_once);
+        let ready = self.sink.room(Duration::ZERO)?;
+        if ready > 0 || self.patience.is_zero() {
+            return Ok(ready);
         }
         let began = Instant::now();
         let room = self.sink.room(self.patience)?;
@@ -116,7 +116,7 @@ mod tests {
         let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
         let mut writer = SpillingWriter::new(&mut sink, folder.path());
         writer.patience = Duration::from_millis(1);
-        // Nobody reads yet: this returns only because the rest is spilled.
+        // The reader has not started: this returns only because the rest is spilled.
         writer.write_all(&bytes).unwrap();
         assert!(writer.has_spilled());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");

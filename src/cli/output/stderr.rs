@@ -1,7 +1,7 @@
-//! What is said beside the data, on stderr.
+//! Messages on stderr, separate from the data.
 //!
-//! Notes never mix into a line of progress, `--quiet` silences all but errors, and nobody fails because nobody
-//! listens.
+//! Notes never mix into a line of progress, `--quiet` suppresses all but errors, and a closed
+//! stderr is not a failure.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::output::escape::visible_lines;
@@ -72,7 +72,7 @@ impl Stderr {
         self.on_terminal
     }
 
-    /// Whether only errors are said.
+    /// Whether only errors are printed.
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
@@ -162,7 +162,7 @@ impl Stderr {
         self.write(&said);
     }
 
-    /// One write for each message, so that those of several processes do not mix. Nobody listening is no failure.
+    /// One write for each message, so that those of several processes do not mix. A closed stderr is not a failure.
     pub(crate) fn write(&self, text: &str) {
         let mut stream: MutexGuard<'_, _> = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = stream.write_all(text.as_bytes());

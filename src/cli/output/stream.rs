@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_keep_their_bytes_and_reading_stops_when_told() {
+    fn elements_keep_their_bytes_and_reading_stops_on_request() {
         assert_eq!(elements("  [1, {\"a\" : [2]},\"x\"]\n", 9).unwrap(), ["1", "{\"a\" : [2]}", "\"x\""]);
         assert_eq!(elements("[1,2,garbage", 2).unwrap(), ["1", "2"]);
         assert_eq!(elements("[]", 9).unwrap(), Vec::<String>::new());

@@ -46,7 +46,7 @@ struct ProgressSegment {
 }
 
 impl JobLines {
-    /// Drawn on stderr when `talk` goes to a terminal; notices are said in any case.
+    /// Drawn on stderr when `talk` goes to a terminal; notices are always printed.
     pub fn new(talk: Stderr) -> JobLines {
         let draws = talk.is_terminal() && !talk.is_quiet();
         let target = if draws { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

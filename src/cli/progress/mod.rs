@@ -36,7 +36,7 @@ struct ActiveBar {
 }
 
 impl ProgressDisplay {
-    /// Progress beside this talk.
+    /// Progress on the stream of this talk.
     pub fn new(talk: Stderr) -> ProgressDisplay {
         let draws = talk.is_terminal() && !talk.is_quiet();
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
@@ -46,7 +46,7 @@ impl ProgressDisplay {
         ProgressDisplay { talk, bars, draws, patience: PATIENCE, running: Mutex::default() }
     }
 
-    /// Whether somebody may be reading and answering.
+    /// Whether a user may be at the terminal.
     pub fn is_terminal(&self) -> bool {
         self.talk.is_terminal()
     }

@@ -5,7 +5,7 @@ use super::{Host, MINUTE};
 use awsideman::cache::Fresh;
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
-    CachePolicy, EntrySelection, Flaw, Gateway, GatewayError, Mended, Renew, Request, Verified, VerifySelection,
+    CachePolicy, EntrySelection, Flaw, Gateway, GatewayError, Renew, Repair, Request, Verified, VerifySelection,
     WarmPlan,
 };
 use awsideman::model::Resource;
@@ -69,8 +69,8 @@ async fn a_wrong_entry_is_named_with_what_differs_and_replaced() {
     let verified = verify(&gateway, &one(&request)).await;
     let [wrong] = verified.wrong.as_slice() else { panic!("{:?}", verified.wrong) };
     assert_eq!(
-        (wrong.key.as_str(), wrong.flaw, wrong.mended),
-        (request.key().as_str(), Flaw::Differs, Mended::Replaced)
+        (wrong.key.as_str(), wrong.flaw, wrong.repair),
+        (request.key().as_str(), Flaw::Differs, Repair::Replaced)
     );
     assert_eq!(wrong.age_ms, 60_000);
     let difference = &wrong.differences.first[0];
@@ -101,7 +101,7 @@ async fn an_entry_whose_thing_is_gone_is_wrong_and_removed() {
     script.users.lock().unwrap().remove(1);
     let request = Request::User(id(1, 1));
     let verified = verify(&gateway, &one(&request)).await;
-    assert_eq!((verified.wrong[0].flaw, verified.wrong[0].mended), (Flaw::Gone, Mended::Removed));
+    assert_eq!((verified.wrong[0].flaw, verified.wrong[0].repair), (Flaw::Gone, Repair::Removed));
     let error = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap_err();
     assert!(matches!(error, GatewayError::NotCached { .. }), "{error}");
     let error = gateway.verifier().verify(&one(&request), &NoProgress).await.unwrap_err();
@@ -117,7 +117,7 @@ async fn what_is_said_not_to_exist_is_compared_too() {
     assert_eq!((right.checked, right.wrong.len()), (1, 0));
     script.users.lock().unwrap().push(json!({"UserId": id(1, 9), "UserName": "late"}));
     let verified = verify(&gateway, &one(&request)).await;
-    assert_eq!((verified.wrong[0].flaw, verified.wrong[0].mended), (Flaw::Exists, Mended::Replaced));
+    assert_eq!((verified.wrong[0].flaw, verified.wrong[0].repair), (Flaw::Exists, Repair::Replaced));
     let found = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap();
     assert_eq!(found, json!({"UserId": id(1, 9)}));
 }
@@ -128,7 +128,7 @@ async fn without_the_right_to_fill_a_wrong_entry_is_only_removed() {
     script.users.lock().unwrap()[1]["UserName"] = json!("renamed");
     let request = Request::User(id(1, 1));
     let verified = verify(&gateway, &VerifySelection { refill: false, ..one(&request) }).await;
-    assert_eq!(verified.wrong[0].mended, Mended::Removed);
+    assert_eq!(verified.wrong[0].repair, Repair::Removed);
     value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap_err();
 }
 

@@ -70,7 +70,7 @@ fn a_configuration_that_is_not_sound_keeps_nobody_from_a_silence() {
     desk.configure("[alerts]\nhold = \"soon\"\n[alerts.webhook]\nenabled = true\n");
     let made = desk.run_words(&["alerts", "silence", "*", "--for", "1h", "--reason", "r"]);
     assert_eq!(made.code, Some(0), "{made:?}");
-    assert!(made.err.contains("the configuration is not sound"), "{made:?}");
+    assert!(made.err.contains("invalid configuration"), "{made:?}");
     assert_eq!(desk.run("alerts list --json").json()["silences"][0]["pattern"], "*");
     let until =
         desk.run_words(&["alerts", "silence", "x", "--until", "2999-12-24T18:00:00Z", "--reason", "r", "--json"]);

@@ -19,7 +19,7 @@ use clap::Args;
     after_help = "Examples:\n  awsideman cache check\n  awsideman cache check --full --json"
 )]
 pub struct CheckArgs {
-    /// Look at databases and files only, as without a flag
+    /// Check databases and files only (default)
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
     /// Verify every byte of every entry too
@@ -41,7 +41,7 @@ pub(super) fn check(args: &CheckArgs, globals: &GlobalArgs, output: &mut Output)
         let all = verified.sound + verified.damaged + verified.other_version;
         page = page.line(format!("Verified {} ({})", entries(all), format_size(verified.bytes)));
     }
-    page = page.line(if checkup.sound { "The cache is sound" } else { "The cache is damaged" });
+    page = page.line(if checkup.sound { "The cache is intact" } else { "The cache is damaged" });
     output.report(&checkup, &page)?;
     if checkup.sound { Ok(()) } else { Err(CliError::quiet(Code::Integrity)) }
 }

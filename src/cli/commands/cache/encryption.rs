@@ -78,7 +78,7 @@ pub(super) fn encryption(
     globals: &GlobalArgs,
     output: &mut Output,
 ) -> Result<(), CliError> {
-    // A status is given whatever the configuration is like; what changes entries goes by what is right.
+    // A status accepts an invalid configuration; commands that change entries need a valid one.
     let session = match command {
         EncryptionCommand::Status => open_loudly(globals, output)?,
         _ => Session::open_to_change(globals, Need::Sound, output)?,
@@ -96,7 +96,7 @@ pub(super) fn encryption(
             if let Some(id) = &added {
                 output.talk().note(&format!("the new key {id} is the first line of key_file now"));
             }
-            let done = reseal(&session, "encrypted", output);
+            let done = rekey(&session, "encrypted", output);
             drop(lock);
             done
         }
@@ -112,7 +112,7 @@ pub(super) fn encryption(
                 return output.report(&document, &TextReport::new().line("Nothing is encrypted"));
             }
             let lock = only_one(&session)?;
-            let done = reseal(&session, "decrypted", output);
+            let done = rekey(&session, "decrypted", output);
             drop(lock);
             done
         }
@@ -134,7 +134,7 @@ fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(
         return Err(CliError::new(Code::Usage, "the configuration does not enable encryption").hint(hint));
     }
     let lock = only_one(session)?;
-    let done = reseal(session, "encrypted", output);
+    let done = rekey(session, "encrypted", output);
     drop(lock);
     done
 }
@@ -179,7 +179,7 @@ fn only_one(session: &Session) -> Result<crate::state::FileLock, CliError> {
     Err(CliError::new(Code::Locked, message).hint("`awsideman cache encryption status` shows its progress"))
 }
 
-fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliError> {
+fn rekey(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliError> {
     let done: RekeySummary = EncryptionAdmin::new(&session.app).rekey(session.progress.as_ref())?;
     let status = EncryptionAdmin::new(&session.app).status()?;
     let mut page = TextReport::new().line(format!("{} {verb}", entries(done.resealed)));
@@ -187,7 +187,7 @@ fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliE
         page = page.line(format!("{} damaged and dropped", entries(done.dropped)));
     }
     if done.unknown > 0 {
-        page = page.line(format!("{} under keys that are not at hand, and left alone", entries(done.unknown)));
+        page = page.line(format!("{} under unavailable keys, unchanged", entries(done.unknown)));
     }
     if let Some(next) = &status.next {
         page = page.line(format!("Next: {next}"));
@@ -224,6 +224,6 @@ fn page(status: &EncryptionStatus) -> TextReport {
     }
     match &status.next {
         Some(next) => page.line(format!("Next: {next}")),
-        None => page.line("Nothing is to be done"),
+        None => page.line("No action is needed"),
     }
 }

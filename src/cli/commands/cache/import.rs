@@ -39,7 +39,7 @@ pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Outpu
     if session.app.is_memory() {
         return Err(CliError::new(
             Code::CacheNeeded,
-            "cache.backend is \"memory\": what is imported would end with this process",
+            "cache.backend is \"memory\": imported entries would be lost when this process exits",
         )
         .hint("set `cache.backend` to \"disk\""));
     }

@@ -44,7 +44,7 @@ pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Out
     let found = Inspector::new(&session.app).inspect(&wanted)?;
     if args.key.is_some() && found.is_empty() {
         return Err(CliError::new(Code::NotFound, format!("the cache does not hold {wanted}"))
-            .hint(format!("`awsideman cache why {wanted}` says what is known of it")));
+            .hint(format!("`awsideman cache why {wanted}` explains why")));
     }
     let page = match found.as_slice() {
         [one] if args.key.is_some() => fields(TextReport::new().field("Key", &one.key), one),

@@ -19,7 +19,7 @@ pub(super) fn open_to_change_state(globals: &GlobalArgs, output: &mut Output) ->
     Ok(session)
 }
 
-/// A session of an emergency command that says at once what is wrong with the configuration.
+/// A session of an emergency command that reports configuration problems immediately.
 pub(super) fn open_loudly(globals: &GlobalArgs, output: &mut Output) -> Result<Session, CliError> {
     let session = Session::open(globals, Need::Anything, output)?;
     session.say_notices();

@@ -64,7 +64,7 @@ pub(super) fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Outpu
     };
     let status = StatusReader::new(&session.app).status(&measured, detail, removed);
     if output.format() == Format::Table {
-        // In a document the notices stand in it; people find them beside the page.
+        // JSON carries the notices; for the page they go to stderr.
         for notice in &status.notices {
             output.talk().warning(notice);
         }

@@ -13,7 +13,7 @@ use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport, text};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, nearest};
-use crate::gateway::{Difference, EntrySelection, Flaw, Mended, Verified, Wrong};
+use crate::gateway::{Difference, EntrySelection, Flaw, Repair, Verified, Wrong};
 use crate::model::{Resource, format_duration};
 use crate::progress::{Calls, Progress};
 use clap::{ArgGroup, Args};
@@ -50,7 +50,7 @@ pub struct VerifyArgs {
     pub budget: Option<u64>,
 }
 
-/// Values are told up to so many characters; the JSON has them whole.
+/// Longest value in the table, in characters; JSON has whole values.
 const SHOWN: usize = 100;
 
 pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
@@ -70,7 +70,7 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
         budget: args.budget,
     };
     if session.app.disabled().is_some() {
-        session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
+        session.progress.notice("the cache is disabled: wrong entries are removed, none is stored");
     }
     let done = session.wait(EntryVerifier::new(&session.app).verify(&comparison, session.progress.as_ref()))?;
     let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
@@ -137,7 +137,7 @@ fn ending(verified: Verified, session: &Session) -> Result<(), CliError> {
 fn document(verified: &Verified, calls: &Calls, comparison: &VerifyRequest) -> Value {
     let wrong = |wrong: &Wrong| {
         json!({
-            "key": wrong.key, "flaw": wrong.flaw, "age_seconds": wrong.age_ms / 1000, "mended": wrong.mended,
+            "key": wrong.key, "flaw": wrong.flaw, "age_seconds": wrong.age_ms / 1000, "mended": wrong.repair,
             "differences": wrong.differences.first, "more_differences": wrong.differences.more,
         })
     };
@@ -157,7 +157,7 @@ fn page(verified: &Verified, calls: &Calls) -> TextReport {
     let mut page = TextReport::new();
     for wrong in &verified.wrong {
         page = page.line(line(wrong));
-        page = wrong.differences.first.iter().fold(page, |page, difference| page.line(told(difference)));
+        page = wrong.differences.first.iter().fold(page, |page, difference| page.line(difference_line(difference)));
         if wrong.differences.more > 0 {
             page = page.line(format!("    and {} more", wrong.differences.more));
         }
@@ -179,21 +179,21 @@ fn page(verified: &Verified, calls: &Calls) -> TextReport {
 
 fn line(wrong: &Wrong) -> String {
     let flaw = match wrong.flaw {
-        Flaw::Differs => "AWS says something else",
-        Flaw::Gone => "AWS does not have it any more",
-        Flaw::Exists => "it was said not to exist, and AWS has it",
-        Flaw::Unreadable => "what was stored is no answer",
+        Flaw::Differs => "AWS has a different value",
+        Flaw::Gone => "it no longer exists in AWS",
+        Flaw::Exists => "cached as not found, but it exists in AWS",
+        Flaw::Unreadable => "the stored value cannot be read",
     };
-    let mended = match wrong.mended {
-        Mended::Replaced => "replaced",
-        Mended::Removed => "removed",
-        Mended::Left => "still there",
+    let repair = match wrong.repair {
+        Repair::Replaced => "replaced",
+        Repair::Removed => "removed",
+        Repair::Left => "not removed",
     };
     let age = format_duration(Duration::from_millis(wrong.age_ms.unsigned_abs()));
-    format!("wrong  {}: {flaw} ({age} old, {mended})", wrong.key)
+    format!("wrong  {}: {flaw} ({age} old, {repair})", wrong.key)
 }
 
-fn told(difference: &Difference) -> String {
+fn difference_line(difference: &Difference) -> String {
     let side = |value: &Value| match value {
         Value::Null => "nothing".to_owned(),
         value => {

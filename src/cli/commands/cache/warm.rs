@@ -34,7 +34,7 @@ use std::time::Duration;
         awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
         awsideman cache warm --if-older 10m\n  awsideman cache warm users --if-enabled"
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub struct WarmArgs {
     /// What to fill: users, groups, memberships, permission-sets, accounts, assignments
     #[arg(value_name = "RESOURCE", value_parser = warm_target)]
@@ -203,7 +203,7 @@ fn carry_out(wish: &WarmRequest, session: &Session, output: &mut Output) -> Resu
         return Ok(());
     }
     let partial = partial(&warmed, failures, failed::hint(&all));
-    // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
+    // Nothing at all was read: that is not a partial answer, and the cause has its own code and hint.
     if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
         let mut causes: Vec<_> = warmed.into_iter().filter_map(|target| target.cause).collect();
         // Several targets may share one.
@@ -364,11 +364,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_in_signs() {
-        let told =
+    fn changes_are_shown_as_signs() {
+        let shown =
             |added, removed, changed| changes(&json!(ListDiff { added, removed, changed, ..ListDiff::default() }), 1);
-        assert_eq!((told(2, 1, 3).as_str(), told(0, 0, 1).as_str()), ("+2 -1 ~3", "~1"));
-        assert_eq!(told(0, 0, 0), "nothing");
+        assert_eq!((shown(2, 1, 3).as_str(), shown(0, 0, 1).as_str()), ("+2 -1 ~3", "~1"));
+        assert_eq!(shown(0, 0, 0), "nothing");
         assert_eq!(changes(&json!(ListDiff { first: true, ..ListDiff::default() }), 1), "first");
         assert_eq!(changes(&json!(ListDiff { first: true, ..ListDiff::default() }), 0), "");
     }

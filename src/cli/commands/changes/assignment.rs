@@ -69,7 +69,7 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
         }
         writer.agree(&steps)?;
     }
-    let how = How { at_once: usize::from(arguments.batch_size), stops: arguments.stop_on_error };
+    let how = How { concurrency: usize::from(arguments.batch_size), stops: arguments.stop_on_error };
     writer.carry_out(steps, how)
 }
 

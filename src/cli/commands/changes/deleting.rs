@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
 /// Concurrent revocations.
-const AT_ONCE: usize = 10;
+const CONCURRENCY: usize = 10;
 
 /// The choice for the assignments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub(super) fn delete(
     step.stage = 1;
     steps.push(step);
     writer.agree(&steps)?;
-    writer.carry_out(steps, How { at_once: AT_ONCE, stops: true })
+    writer.carry_out(steps, How { concurrency: CONCURRENCY, stops: true })
 }
 
 impl WriteSession<'_> {

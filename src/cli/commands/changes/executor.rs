@@ -1,4 +1,4 @@
-//! Several changes on their way, a bounded number at once.
+//! Makes several changes with bounded concurrency.
 //!
 //! Guarantee: each change has exactly one outcome, also after an interruption. A change that was sent and not confirmed is
 //! distinguished from one that was never sent.
@@ -20,15 +20,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// How several changes are made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
-    /// This many at once.
-    pub(super) at_once: usize,
+    /// How many changes run concurrently.
+    pub(super) concurrency: usize,
     /// After one has failed no other is begun.
     pub(super) stops: bool,
 }
 
 impl How {
     /// One after the other, each only when the one before it was made.
-    pub(super) const IN_TURN: How = How { at_once: 1, stops: true };
+    pub(super) const IN_TURN: How = How { concurrency: 1, stops: true };
 }
 
 /// How a change ended.
@@ -134,7 +134,7 @@ impl ChangeSet {
                     break;
                 }
                 let numbers = (0..self.steps.len()).filter(|number| self.steps[*number].stage == stage);
-                let stage = stream::iter(numbers).for_each_concurrent(how.at_once, |number| async move {
+                let stage = stream::iter(numbers).for_each_concurrent(how.concurrency, |number| async move {
                     if self.steps[number].is_open() && !self.stopped.load(Ordering::Relaxed) {
                         self.make(number, gateway, writing, progress, how.stops).await;
                     }

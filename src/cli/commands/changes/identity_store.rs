@@ -132,7 +132,7 @@ impl WriteSession<'_> {
         Ok(found)
     }
 
-    /// Refuses what a real run would end with: a name that somebody has.
+    /// Rejects a name that is taken, as a real run would.
     fn must_be_free(&self, by_name: &GetCall, what: &str) -> Result<(), CliError> {
         match self.session.wait(self.gateway().confirmer().ask(by_name))? {
             Ok(_) => Err(CliError::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
@@ -212,7 +212,7 @@ fn update_user(user: &Confirmed, changes: &UserChangesArgs) -> Result<ChangeStep
         asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
     let old = found["Emails"].as_array().and_then(|emails| emails.first()).unwrap_or(&Value::Null);
     if let Some(email) = differs("emails", changes.email.as_ref(), &old["Value"]) {
-        // The store has one address for each person; what is not said of it stays.
+        // The store has one address for each user; parts without a new value stay.
         let kind = old["Type"].as_str().unwrap_or("work");
         let list = |address: Value| json!([{"value": address, "type": kind, "primary": true}]);
         attributes.push(Attribute { value: email.value.map(list), ..email });

@@ -128,7 +128,7 @@ impl<'o> WriteSession<'o> {
         self.wait(self.gateway().confirmer().confirm(&self.named.borrow()))
     }
 
-    /// Makes the changes and tells what became of each.
+    /// Makes the changes and reports the outcome of each.
     fn carry_out(self, steps: Vec<ChangeStep>, how: How) -> Result<(), CliError> {
         self.carry_out_and_say(steps, how, Vec::new())
     }
@@ -150,7 +150,7 @@ impl<'o> WriteSession<'o> {
     }
 
     fn end(self, mut report: ChangeReport) -> Result<(), CliError> {
-        let untold = report.take_untold();
+        let not_invalidated = report.take_cache_error();
         let failure = report.failure();
         // Of a single change that failed there is nothing to tell but the failure.
         if !report.is_failure_alone() {
@@ -162,13 +162,13 @@ impl<'o> WriteSession<'o> {
             }
         }
         self.session.close_after(&self.reading);
-        match (untold, failure) {
+        match (not_invalidated, failure) {
             (None, None) => Ok(()),
             (None, Some(failure)) => Err(failure),
-            (Some(untold), failure) => {
-                let untold = CliError::from(untold);
+            (Some(not_invalidated), failure) => {
+                let not_invalidated = CliError::from(not_invalidated);
                 let besides = failure.map(|failure| failure.message).into_iter();
-                Err(untold.details(besides))
+                Err(not_invalidated.details(besides))
             }
         }
     }

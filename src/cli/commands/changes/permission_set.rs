@@ -21,7 +21,7 @@ use crate::gateway::{Confirmed, ListCall, Mutation, ResourceKind, SetFields};
 /// At most this many accounts are provisioned one by one, so that each has its own outcome.
 const EACH: usize = 50;
 /// AWS provisions three at a time; an account that fails does not stop the others.
-const PROVISIONING: How = How { at_once: 3, stops: false };
+const PROVISIONING: How = How { concurrency: 3, stops: false };
 
 pub(super) const SET: (&str, &str) = ("PermissionSetArn", "PermissionSetName");
 

@@ -40,7 +40,7 @@ impl PolicyArgument {
         }
     }
 
-    fn told(&self, step: ChangeStep) -> ChangeStep {
+    fn describe(&self, step: ChangeStep) -> ChangeStep {
         match self {
             PolicyArgument::Managed(arn) => step.with("ManagedPolicyArn", arn.as_str()),
             PolicyArgument::Own { name, path } => {
@@ -78,7 +78,7 @@ pub(super) fn attach(
             Mutation::AttachCustomerPolicy { arn, name: name.clone(), path: path.clone() }
         }
     };
-    Ok(policy.told(ChangeStep::new(change, phrase, check(set)).about(SET, set)).already(already))
+    Ok(policy.describe(ChangeStep::new(change, phrase, check(set)).about(SET, set)).already(already))
 }
 
 pub(super) fn detach(
@@ -96,7 +96,7 @@ pub(super) fn detach(
             Mutation::DetachCustomerPolicy { arn, name: name.clone(), path: path.clone() }
         }
     };
-    Ok(policy.told(ChangeStep::new(change, phrase, check(set)).about(SET, set)).already(already))
+    Ok(policy.describe(ChangeStep::new(change, phrase, check(set)).about(SET, set)).already(already))
 }
 
 pub(super) fn put_inline(writer: &WriteSession<'_>, set: &Confirmed, document: String) -> Result<ChangeStep, CliError> {

@@ -40,8 +40,8 @@ impl ChangeReport {
         self.notices.iter().map(String::as_str).chain(of_lines).collect()
     }
 
-    /// That the cache could not be told of a change.
-    pub(super) fn take_untold(&mut self) -> Option<CacheError> {
+    /// Takes the error of an invalidation that failed after a change.
+    pub(super) fn take_cache_error(&mut self) -> Option<CacheError> {
         self.lines.iter_mut().find_map(|line| line.untold.take())
     }
 

@@ -160,7 +160,7 @@ impl From<StoreError> for CliError {
             StoreError::BreakerOpen | StoreError::StoringPaused => CliError::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache health` shows why; `awsideman cache recover` closes it immediately"),
             StoreError::Key(_) => CliError::new(Code::CacheNeeded, message)
-                .hint("`awsideman cache encryption status` says what is wrong with the key and what to do"),
+                .hint("`awsideman cache encryption status` shows what is wrong with the key and the next step"),
             StoreError::Damaged { .. } => CliError::new(Code::Integrity, message).hint(RECOVER),
         }
     }
@@ -248,7 +248,7 @@ impl From<PrivateError> for CliError {
                 shell_word(&path.display().to_string())
             )),
             PrivateError::WritableByOthers { path, .. } => CliError::new(Code::Failed, message).hint(format!(
-                "take that right away with `chmod go-w {}`, after a look at what is in it",
+                "remove that permission with `chmod go-w {}`, after checking its contents",
                 shell_word(&path.display().to_string())
             )),
             PrivateError::OpenToOthers { path, .. } => CliError::new(Code::Failed, message).hint(format!(

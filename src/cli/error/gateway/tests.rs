@@ -1,4 +1,4 @@
-//! The rules of `fold.rs`, told as tests; its promises stand there.
+//! Tests of the conversion of errors.
 
 use super::*;
 use crate::progress;
