@@ -193,3 +193,16 @@ fn wrong_durations_say_what_a_duration_is() {
     let error = Cli::try_parse_from("awsideman user list --max-age soon".split(' ')).unwrap_err().to_string();
     assert!(error.contains("`soon` is not a duration") && error.contains("--max-age"), "{error}");
 }
+
+#[test]
+fn the_long_help_of_a_command_is_not_replaced_by_its_short_one() {
+    let tree = super::tree();
+    for path in ["cache recover", "cache warm", "alerts silence", "jobs run", "doctor"] {
+        let mut command = &tree;
+        for name in path.split(' ') {
+            command = command.find_subcommand(name).unwrap();
+        }
+        let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+        assert!(long.lines().count() > 2, "{path}: {long}");
+    }
+}
