@@ -226,7 +226,7 @@ impl<T: Read + AsFd> Stream<T> {
         Ok(Stream { pipe, kept: Vec::with_capacity(KEPT) })
     }
 
-    /// Reads what is there, but not for ever: the time must still be looked at.
+    /// Reads what is available, in bounded steps, so that the caller can check the timeout.
     fn read(&mut self) {
         let mut part = [0; 8_192];
         for _ in 0..256 {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What lies under one key.
+/// The entries encrypted with one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyReport {
     /// The id of the key.
@@ -103,7 +103,7 @@ impl<'a> EncryptionAdmin<'a> {
         Some((foreign.first()?.0.clone(), foreign.iter().map(|(_, entries, _)| entries).sum()))
     }
 
-    /// How encryption stands. Makes no cache where there is none.
+    /// The state of encryption. Makes no cache if there is none.
     pub fn status(&self) -> Result<EncryptionStatus, AppError> {
         let enabled = self.app.config().cache.encryption.enabled;
         let source = EncryptionKeys::new(self.app).source();

@@ -1,7 +1,7 @@
-//! One entry seen from all sides, and why a key is or is not a hit.
+//! Inspects one entry, and explains why a key is or is not a hit.
 //!
-//! What is looked at stays as it is, damaged or not, and AWS is not asked; what is not remembered is said to be
-//! unknown, never guessed.
+//! Guarantee: it changes no entry, not even a damaged one, and does not call AWS. Facts without a record are
+//! reported as unknown.
 
 use crate::app::breaker_memory::BreakerMemory;
 use crate::app::core::App;

@@ -21,7 +21,7 @@ pub struct IntegrityCheck {
     pub damaged: bool,
     /// What was found.
     pub detail: String,
-    /// What to type about it; empty when it is sound.
+    /// What to do about it; empty if it is intact.
     pub hint: &'static str,
 }
 
@@ -73,13 +73,13 @@ impl<'a> Integrity<'a> {
         Integrity { app }
     }
 
-    /// Looks at everything; with `full` every frame of every entry too.
+    /// Checks the databases; with `full` also every frame of every entry.
     pub fn check(&self, full: bool, progress: &dyn Progress) -> Result<CheckReport, AppError> {
         let mut findings = Vec::new();
         let live = self.check_database(&mut findings)?;
         self.check_state(&mut findings);
         let mut entries = None;
-        // A database that cannot be read through has been said to be damaged.
+        // A database that cannot be read to its end is already reported as damaged.
         if full && live {
             let verified = self.check_entries(progress)?;
             let detail = match (verified.damaged, verified.other_version) {

@@ -1,6 +1,6 @@
-//! A pass of jobs, and what it leads to: one look at the alerts, at most one mail about them.
+//! A pass over the jobs, followed by one evaluation of the alerts and at most one mail about them.
 //!
-//! `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit code
+//! A mail that cannot be sent is reported, is part of the exit code
 //! and is sent by a later pass; a broken job file is a failed run of its job and stops no other.
 
 use crate::alerts::Delivered;
@@ -86,7 +86,7 @@ impl<'a> JobRunner<'a> {
         }
     }
 
-    /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
+    /// One pass over `jobs`: runs the selected jobs, then evaluates the alerts and sends waiting mails. A pass in
     /// which no job ran tries mails that wait since an earlier one only with `retries_mail`. Each broken file that was
     /// wanted is a failed run.
     pub async fn run(
@@ -132,7 +132,7 @@ impl<'a> JobRunner<'a> {
     }
 }
 
-/// What of the wish is for the sound jobs, and the broken files that it is about.
+/// Splits a selection into valid jobs and broken files.
 fn apart<'a>(jobs: &[Job], broken: &'a [Broken], wanted: &JobSelection) -> (JobSelection, Vec<&'a Broken>) {
     let JobSelection::Named(names) = wanted else { return (wanted.clone(), broken.iter().collect()) };
     let is_sound = |name: &str| jobs.iter().any(|job| job.name == name);

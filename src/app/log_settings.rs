@@ -1,4 +1,4 @@
-//! Where and how this process keeps its log.
+//! The path and the format of the log of this process.
 
 use crate::app::core::App;
 use crate::config::{self, LogLevel};

@@ -2,7 +2,7 @@
 //! the calls stop.
 //!
 //! A ping changes no outcome; the start does not hold the run up at all, and the end for at most twice
-//! `alerts.ping.timeout`; what did not work is said in the log alone.
+//! `alerts.ping.timeout`. A failed ping is only logged.
 
 use crate::app::core::App;
 use crate::config::{Job, Secret};

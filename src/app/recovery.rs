@@ -25,7 +25,7 @@ const SALVAGE_DESCRIPTORS: usize = 16;
 /// What a recovery does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecoveryRequest {
-    /// Whether what is sound is taken over.
+    /// Whether intact entries are carried over.
     pub salvage: bool,
     /// Whether it only says what it would do.
     pub dry_run: bool,
@@ -48,7 +48,7 @@ pub struct Recovered {
     pub new: Option<String>,
     /// What was taken over from the old one; null when that was not asked for, or there was none.
     pub salvaged: Option<Salvaged>,
-    /// What was done about `state.db`; null when it is sound or not there.
+    /// What was done about `state.db`; null if it is intact or absent.
     pub state: Option<String>,
     /// The self-test on the new generation; null with a dry run.
     pub test: Option<SelfTest>,
@@ -74,11 +74,11 @@ impl<'a> Recovery<'a> {
         Recovery { app }
     }
 
-    /// Puts a new generation in place of the present one, takes over what is sound, closes the breaker and tests it; a
+    /// Starts a new generation, carries over the intact entries, closes the circuit breaker and tests it; a
     /// damaged `state.db` is set aside and replaced.
     ///
-    /// Without the key of an encrypted cache there is nothing to take over, and what is sound would be set aside: that is
-    /// an error, and only a cache that is begun empty on purpose is made.
+    /// Without the key of an encrypted cache, no entry can be carried over and intact ones would be set aside: this is
+    /// an error, except for a recovery without salvage.
     pub fn recover(&self, request: RecoveryRequest, progress: &dyn Progress) -> Result<Recovered, AppError> {
         if let Some(problem) = EncryptionKeys::new(self.app).problem().filter(|_| request.salvage)
             && Disk::live_in(&StoreStack::new(self.app).disk_options())?.is_some()
@@ -124,7 +124,8 @@ impl<'a> Recovery<'a> {
         self.app.state().set_breaker(self.app.cache_dir(), PersistedBreaker::default(), now)?;
         Maintenance::new(self.app).begin_hit_window();
         let test = self.test_disk()?;
-        if test.ok && salvaged.as_ref().is_some_and(|salvaged| salvaged.ended.is_none()) {
+        let is_complete = salvaged.as_ref().is_none_or(|salvaged| salvaged.ended.is_none());
+        if request.salvage && is_complete && test.ok {
             RecoveryTurn::record_end(&self.app.state(), &flip.new);
         }
         Ok(Recovered {

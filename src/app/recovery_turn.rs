@@ -1,6 +1,7 @@
 //! One recovery at a time: a process that finds another recovery in progress waits for it and tests its result.
 //!
-//! Guarantee: the result of a recovery that did not end is never taken for a recovered cache; a stopped or dead process delays no recovery, and neither does a state directory in which no lock can be made.
+//! Guarantee: the result of a recovery that did not end is never taken for a recovered cache. Neither a stopped or dead process
+//! nor a state directory in which no lock can be made delays a recovery.
 
 use crate::clock::UnixMillis;
 use crate::lock::{Guard, Held, HolderWatch};

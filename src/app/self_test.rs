@@ -33,7 +33,7 @@ pub struct SelfTest {
     pub ok: bool,
     /// The backend.
     pub backend: String,
-    /// Whether the cache is in use: a disabled one is tested all the same, and that is said.
+    /// Whether the cache is enabled; a disabled one is tested as well.
     pub enabled: bool,
     /// The steps, in order.
     pub steps: Vec<SelfTestStep>,

@@ -1,6 +1,6 @@
-//! Warming for people and for jobs: what was requested for as a plan, and whether the cache has room for it.
+//! Warms the cache, for `cache warm` and the warm job: plans the requests and checks that the cache has room for them.
 //!
-//! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to
+//! If the cache is too small, the report names the setting to
 //! change.
 
 use crate::app::core::App;
@@ -21,18 +21,18 @@ use serde::Serialize;
 /// A warm waits for changes at most this many times as long as one takes to settle.
 const SETTLES: u32 = 3;
 
-/// What is to be warmed and how.
+/// The targets and options of a warm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WarmRequest {
-    /// What, in any order.
+    /// The targets, in any order.
     pub targets: Vec<WarmTarget>,
-    /// Which of it is asked for.
+    /// Which entries are renewed.
     pub renew: Renew,
     /// The most calls that may be made.
     pub budget: Option<u64>,
-    /// Whether it waits for changes that settle, and for other processes that fetch the same.
+    /// Whether it waits for fences to lapse, and for processes that fetch the same entries.
     pub wait: bool,
-    /// Whether the names of what changed are kept.
+    /// Whether the names of changed items are recorded.
     pub names: bool,
 }
 
@@ -43,21 +43,21 @@ impl WarmRequest {
     }
 }
 
-/// What a warm came to.
+/// The result of a warm.
 pub struct WarmDone {
     /// Target by target.
     pub targets: Vec<Warmed>,
-    /// What ended it before its end.
+    /// Why it ended early.
     pub ended: Option<GatewayError>,
     /// Calls to AWS.
     pub calls: u64,
     /// Single answers that had no room in the cache.
     pub dropped: u64,
-    /// What it found about the cache: that there is not enough room.
+    /// The limits of the cache that are too small.
     pub findings: Vec<Shortage>,
 }
 
-/// Something that a setting should be changed for.
+/// A limit that is too small, with the setting to change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shortage {
     /// The problem, as a sentence without a full stop.
@@ -161,7 +161,7 @@ impl<'a> CacheWarmer<'a> {
         Ok((reading, plan))
     }
 
-    /// Why a warm would be of no use; `None` when it would be.
+    /// Why a warm would have no effect; `None` if it has one.
     pub fn useless_reason(&self) -> Option<String> {
         let memory = "cache.backend is memory: what is warmed would end with this process";
         KillSwitch::new(self.app).reason().or_else(|| self.app.is_memory().then(|| memory.to_owned()))

@@ -1,4 +1,4 @@
-//! The AWS SDK's configuration: loaded once, when the first call to AWS needs it, and by nobody else.
+//! Loads the configuration of the AWS SDK once, before the first call to AWS.
 //!
 //! Loading makes no network call, the certificates of the host are read only when a request really goes over TLS,
 //! and the SDK repeats no call, those that fetch credentials included: the gateway's rate limiter has the only

@@ -30,7 +30,7 @@ pub enum CacheError {
         /// The path.
         path: std::path::PathBuf,
     },
-    /// An archive that does not hold what was written into it.
+    /// A damaged archive.
     #[error("the archive is damaged: {reason}; nothing was imported")]
     DamagedArchive {
         /// What does not fit.

@@ -1,4 +1,4 @@
-//! Storing what AWS said, unless a write has overtaken it.
+//! Stores answers of AWS, unless a change was recorded during the fetch.
 //!
 //! An answer fetched before a write that covers its key is never stored; a fault of the backend loses the fill, not
 //! the answer.

@@ -49,7 +49,7 @@ pub struct SalvageTarget<'a> {
 }
 
 impl Cache {
-    /// Takes over what is sound. A store that fails ends it, and what was stored by then stays.
+    /// Carries over the intact entries. A failing store ends it; entries stored before stay.
     pub fn salvage(&self, remains: &Remains, target: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
         let mut done = Salvaged::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);

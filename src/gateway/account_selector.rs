@@ -1,7 +1,7 @@
-//! Which accounts a change is about, when it is about several: by name, by unit, by pattern, by tag.
+//! Selects the accounts of a change in several accounts: by name, organizational unit, pattern or tag.
 //!
-//! The choice is made from what AWS says now, never from the cache; a unit is walked from the top down (a call for
-//! each unit, none for each account); accounts that are not active are left out and named.
+//! Guarantee: the selection reads AWS, never the cache. A unit is traversed from the top down (a call for
+//! each unit, none for each account). Accounts that are not active are excluded and listed.
 
 use super::api::ListCall;
 use super::core::CachePolicy;
@@ -19,14 +19,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
-/// How accounts are chosen. Names stand for themselves; the filters narrow each other.
+/// Selects the named accounts, or without names all accounts that match every filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountChoice {
     /// These accounts (id, ARN, name or e-mail address).
     pub named: Vec<String>,
-    /// All below this root or organizational unit (id, path or name).
+    /// All accounts below this root or organizational unit (id, path or name).
     pub unit: Option<String>,
-    /// Those whose name or id this glob matches, whatever the case.
+    /// Accounts whose name or id this glob matches, case-insensitive.
     pub pattern: Option<String>,
     /// Those that have all of these tags.
     pub tags: Vec<(String, String)>,
@@ -37,12 +37,12 @@ pub struct AccountChoice {
 pub struct SelectedAccounts {
     /// In the order of their names.
     pub accounts: Vec<Confirmed>,
-    /// Those that the filters chose too and that are not active.
+    /// Accounts that the filters match but that are not active.
     pub inactive: Vec<Confirmed>,
 }
 
 impl Confirmer<'_> {
-    /// The accounts that a choice comes to now.
+    /// The accounts that are selected now.
     pub async fn choose_accounts(
         self,
         choice: &AccountChoice,
@@ -88,7 +88,7 @@ impl Confirmer<'_> {
     ) -> Result<Vec<Value>, GatewayError> {
         let units = array(self.gateway.reader().value(&Request::Ous, policy, progress).await?);
         let mut inside: HashSet<String> = HashSet::from([unit_called(&units, unit)?]);
-        // Parents stand before their children.
+        // Parents come before their children.
         for unit in &units {
             if inside.contains(&text(unit, "ParentId")) {
                 inside.insert(text(unit, "Id"));

@@ -1,6 +1,6 @@
-//! What was there before a change: read live, so that exactly the keys it touches are dirtied, and for the journal.
+//! Reads the before-image of a change from AWS, for the journal and to invalidate only the keys that it affects.
 //!
-//! What AWS does not let us see is not guessed at, the globs serve then; what does not exist is said before
+//! If AWS denies the read, globs are invalidated instead. An object that does not exist is reported before
 //! anything is changed.
 
 use super::api::GetCall;

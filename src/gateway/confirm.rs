@@ -1,7 +1,7 @@
-//! Names for changes: what a person typed becomes a thing of which AWS says, now, that it is the one that is meant.
+//! Resolves the name or id that a user typed to an object, and confirms it with AWS before a change.
 //!
-//! Before anything is changed AWS has confirmed that the id bears the name; a cache that is behind is read again from AWS,
-//! once; an id or ARN is taken as it is.
+//! Guarantee: AWS has confirmed that the object with the id has the name. If the cache is out of date, it reads from AWS
+//! once. An id or ARN needs no lookup by name.
 
 use super::api::GetCall;
 use super::api::InstanceTarget;
@@ -25,10 +25,10 @@ use crate::progress::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-/// At most this many accounts are described one by one; a page of the list has as many.
+/// At most this many accounts are described one by one: as many as one page of the list has.
 const ONE_BY_ONE: usize = 20;
 
-/// The kinds of things that changes name.
+/// The kinds of objects that a change can refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResourceKind {
     /// A person: id, ARN, user name or e-mail address.
@@ -41,24 +41,24 @@ pub enum ResourceKind {
     Account,
 }
 
-/// A thing as AWS describes it now.
+/// An object as AWS describes it now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Confirmed {
     /// Its id or ARN.
     pub id: String,
     /// Its name; the id where it has none.
     pub name: String,
-    /// The whole object; null for what is gone and known by its id alone.
+    /// The whole object; null if it is deleted and only its id is known.
     pub found: Value,
 }
 
 impl Confirmed {
-    /// What is known by its id alone.
+    /// An object of which only the id is known.
     pub fn by_id(id: &str) -> Confirmed {
         Confirmed { id: id.to_owned(), name: id.to_owned(), found: Value::Null }
     }
 
-    /// `alice (9067...)`: both in one text, or the id alone.
+    /// Name and id for messages, as in `alice (9067...)`, or the id alone.
     pub fn words(&self) -> String {
         if self.name == self.id { self.id.clone() } else { format!("`{}` ({})", self.name, self.id) }
     }
@@ -98,7 +98,7 @@ impl ResourceKind {
         }
     }
 
-    /// The id in a text that is one, or holds one.
+    /// The id, if the text is an id or contains one.
     fn id_in(self, text: &str) -> Option<&str> {
         match self {
             ResourceKind::User => Some(in_arn(text, "user")).filter(|id| is_directory_id(id)),
@@ -130,7 +130,7 @@ impl ResourceKind {
         found[self.name_field()].as_str().filter(|name| !name.is_empty())
     }
 
-    /// Whether what AWS describes is called so.
+    /// Whether the object that AWS describes has this name.
     fn is_called(self, found: &Value, text: &str) -> bool {
         let is = |value: &Value| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text));
         let named = self.name_of(found);
@@ -155,7 +155,7 @@ pub(super) fn state(account: &Value) -> &str {
     field("State").or_else(|| field("Status")).unwrap_or_default()
 }
 
-/// AWS does not tell names of people and groups apart by their case.
+/// Names of users and groups in AWS are case-insensitive.
 fn same(name: &str, text: &str) -> bool {
     name.to_lowercase() == text.to_lowercase()
 }
@@ -174,7 +174,7 @@ impl Gateway {
 }
 
 impl Confirmer<'_> {
-    /// The thing behind an id or a name, confirmed by AWS.
+    /// The object with this id or name, confirmed by AWS.
     pub async fn certain(
         self,
         noun: ResourceKind,
@@ -198,7 +198,7 @@ impl Confirmer<'_> {
         let refresh = CachePolicy { read: false, ..*policy };
         for policy in [policy, &refresh] {
             let id = match self.id_of(noun, text, policy, progress).await {
-                // The cache may be behind; AWS itself is not.
+                // The cache may be out of date.
                 Err(GatewayError::NotFound { .. } | GatewayError::Ambiguous { .. }) if policy.read => continue,
                 id => id?,
             };
@@ -308,12 +308,12 @@ impl Confirmer<'_> {
         found.buffered(PARALLEL).collect().await
     }
 
-    /// What AWS says of one thing now, past the cache.
+    /// Reads one object from AWS, bypassing the cache.
     pub async fn ask(self, single: &GetCall) -> Result<Value, GatewayError> {
         self.gateway.source().fetch(Some(&self.target().await?), single).await
     }
 
-    /// A listing as AWS has it now, past the cache: for what is known to be short.
+    /// Reads a short listing from AWS, bypassing the cache.
     pub async fn ask_all(self, listing: ListCall) -> Result<Vec<Value>, GatewayError> {
         all(self.gateway.source(), &self.target().await?, listing).await
     }

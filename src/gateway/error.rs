@@ -1,6 +1,6 @@
-//! What can go wrong between us and AWS, in classes that decide what happens next.
+//! Errors of reads and changes of AWS, in classes that decide what happens next.
 //!
-//! No error is ever turned into absence.
+//! Guarantee: no error is treated as absence.
 
 use crate::aws::{ErrorClass, SettingFault};
 use crate::cache::CacheError;
@@ -14,7 +14,7 @@ pub enum GatewayError {
     NoCredentials {
         /// The profile in use.
         profile: Option<String>,
-        /// What the credential chain said.
+        /// The message of the credential chain.
         detail: String,
     },
     /// There is no login on this host yet.
@@ -55,7 +55,7 @@ pub enum GatewayError {
         /// The way around it.
         hint: String,
     },
-    /// The profile, its files or its region are not as they must be.
+    /// The profile, its files or its region are invalid.
     #[error("the AWS configuration cannot be used: {detail}")]
     Configuration {
         /// What does not fit, and where.
@@ -75,7 +75,7 @@ pub enum GatewayError {
         /// Whether the request may have reached AWS, so that a change may have been made.
         sent: bool,
     },
-    /// AWS says that we may not.
+    /// AWS denied the request.
     #[error("AWS denied {operation}{}: {detail}", account.as_ref().map(|a| format!(" in account {a}")).unwrap_or_default())]
     AccessDenied {
         /// `sso-admin ListInstances`
@@ -91,7 +91,7 @@ pub enum GatewayError {
         /// `user 9067...`
         what: String,
     },
-    /// A name that several things have.
+    /// A name that several objects have.
     #[error("`{name}` is ambiguous: {} things have that name", choices.len())]
     Ambiguous {
         /// The name.
@@ -99,7 +99,7 @@ pub enum GatewayError {
         /// The ids to choose from, each with what distinguishes it.
         choices: Vec<String>,
     },
-    /// The region has no instance of Identity Center that we may see.
+    /// The region has no instance of Identity Center that is visible to the credentials.
     #[error("no IAM Identity Center instance was found in region {region}")]
     NoInstance {
         /// The region that was asked.
@@ -115,14 +115,14 @@ pub enum GatewayError {
         /// The ARNs to choose from.
         choices: Vec<String>,
     },
-    /// AWS refuses for now, after all attempts.
+    /// AWS throttled all attempts.
     #[error("AWS throttled {operation} {}", if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") })]
     Throttled {
         /// The operation.
         operation: String,
         /// How often it was tried.
         attempts: u32,
-        /// When AWS said to come back, in milliseconds.
+        /// The retry-after of AWS, in milliseconds.
         retry_after_ms: Option<u64>,
     },
     /// AWS cannot be reached, or broke off.

@@ -295,7 +295,7 @@ async fn one(
     single: GetCall,
     request: &Request,
 ) -> Result<Spool, GatewayError> {
-    // A look-up by name holds the id only, whichever call it comes from.
+    // A lookup by name holds the id only, whichever call it comes from.
     let alone = match single {
         GetCall::UserIdByName(_) => Some("UserId"),
         GetCall::GroupIdByName(_) => Some("GroupId"),

@@ -1,7 +1,7 @@
-//! Which instance a command is about, found once and remembered.
+//! Finds the instance of a command, and remembers it.
 //!
 //! Other keys, another profile, region or endpoint never get a remembered instance that is not theirs; several
-//! instances or none are said with the way to choose.
+//! instances or none are an error with a hint.
 
 use super::api::{IdentityCenterApi, ListCall};
 use super::error::GatewayError;

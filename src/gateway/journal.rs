@@ -1,7 +1,7 @@
-//! The journal: every change that was asked of AWS, written down before it is asked and completed after.
+//! The journal: records every change before the call to AWS, and its outcome after it.
 //!
-//! A change that was begun is there even when its process died, with what was there before it, so that it can be
-//! undone by hand or, later, by us; a journal that cannot be written is said and stops no change.
+//! Guarantee: a change whose process died is in the journal with its before-image, so that it can be
+//! undone by hand. If the journal cannot be written, a notice is printed and the change is made.
 
 use crate::clock::UnixMillis;
 use crate::model::cut;
@@ -19,7 +19,7 @@ pub enum MutationOutcome {
     Done,
     /// AWS refused it, or accepted it and failed; nothing was changed.
     Failed(String),
-    /// It is not known whether AWS did it: the answer was lost, or AWS was still at it.
+    /// It is unknown whether AWS did it: the answer was lost, or AWS had not finished.
     Unknown(String),
 }
 
@@ -38,9 +38,9 @@ impl MutationOutcome {
 pub struct JournalEntry {
     /// Its number.
     pub id: i64,
-    /// When it was begun.
+    /// When the change started.
     pub at: UnixMillis,
-    /// The text of the space that it changed.
+    /// The text of the namespace that it changed.
     pub space: String,
     /// Who: user, host and AWS profile.
     pub who: String,
@@ -48,13 +48,13 @@ pub struct JournalEntry {
     pub operation: String,
     /// What was asked for, with the field names of the API.
     pub request: Value,
-    /// What was there before, as AWS gave it; null when nothing was, the start of its text when it was cut.
+    /// The before-image as AWS returned it; null if there was none, the start of its text if it was truncated.
     pub before: Value,
-    /// The length of the whole text of `before`, in bytes, when it was cut: then it cannot restore anything.
+    /// The length of the whole text of `before`, in bytes, if it was truncated: then it cannot be restored.
     pub before_cut_of: Option<u64>,
-    /// AWS's id of the request, when it goes on by itself.
+    /// The request id of an asynchronous request.
     pub request_id: Option<String>,
-    /// `done`, `failed: ...`, `unknown: ...`; null when the process ended before it knew.
+    /// `done`, `failed: ...`, `unknown: ...`; null if the process ended before the outcome was known.
     pub outcome: Option<String>,
 }
 
@@ -67,10 +67,10 @@ pub struct Journal {
 
 /// The most bytes of an outcome.
 const LONGEST: usize = 8 * 1024;
-/// The most bytes of what was there before a change.
+/// The most bytes of a before-image.
 const LONGEST_IMAGE: usize = 256 * 1024;
 
-/// What is kept of a longer one. No answer of AWS has these names.
+/// A truncated before-image. No answer of AWS has these names.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CutImage {
@@ -88,7 +88,7 @@ impl Journal {
         Journal { database: Mutex::new(database), who, begun: Mutex::default() }
     }
 
-    /// Writes down what is about to be asked of AWS; gives its number.
+    /// Records a change before the call to AWS; returns its number.
     pub fn begin(
         &self,
         at: UnixMillis,
@@ -109,7 +109,7 @@ impl Journal {
         Ok(id)
     }
 
-    /// What was begun through this value and has not ended: what a person who interrupts it must know.
+    /// The changes of this process that have no outcome yet, for the message after an interruption.
     pub fn unfinished(&self) -> Result<Vec<JournalEntry>, StateError> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let database = self.database();
@@ -117,13 +117,13 @@ impl Journal {
         Ok(entries.into_iter().flatten().filter(|entry| entry.outcome.is_none()).collect())
     }
 
-    /// The entry of a change that AWS went on with under this id.
+    /// The entry of the change with this request id.
     pub fn of_request(&self, request_id: &str) -> Result<Option<JournalEntry>, StateError> {
         let sql = format!("SELECT {FIELDS} FROM journal WHERE request_id = ? ORDER BY id DESC LIMIT 1");
         Ok(self.database().reader().query_row(&sql, [request_id], entry).optional()?)
     }
 
-    /// Writes down under which id AWS goes on with it.
+    /// Records the request id of an accepted asynchronous change.
     pub fn accepted(&self, id: i64, request_id: &str) -> Result<(), StateError> {
         self.database().write(|transaction| {
             transaction.execute("UPDATE journal SET request_id = ? WHERE id = ?", params![request_id, id])?;
@@ -131,7 +131,7 @@ impl Journal {
         })
     }
 
-    /// Writes down how it ended.
+    /// Records the outcome.
     pub fn end(&self, id: i64, outcome: &MutationOutcome) -> Result<(), StateError> {
         let text = outcome.text();
         let text = cut(&text, LONGEST);
@@ -146,7 +146,7 @@ impl Journal {
     }
 }
 
-/// The newest entries of a journal, newest first; of one space when it is given.
+/// The newest entries of a journal, newest first; only those of `space` if it is given.
 pub fn journal_list(database: &Database, space: Option<&str>, limit: u64) -> Result<Vec<JournalEntry>, StateError> {
     let sql = format!("SELECT {FIELDS} FROM journal WHERE ?1 IS NULL OR namespace = ?1 ORDER BY id DESC LIMIT ?2");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -1,6 +1,6 @@
 //! One lookup in the cache: an answer, an absence that is remembered, or a miss.
 //!
-//! What a read looks up is recorded once, however many doors it tries; a remembered absence is the error that AWS
+//! Guarantee: a read is recorded as one lookup, however many keys it tries. A negative entry is the error that AWS
 //! gave, never the text `null`.
 
 use crate::cache::Miss;

@@ -1,6 +1,6 @@
-//! What can be changed at AWS: one value for each request on the wire.
+//! The changes that AWS can make: one variant for each request.
 //!
-//! A change knows its operation, what it is about in words, what it asks for as JSON and what it makes false in the
+//! Each variant has an operation, a description for messages, a request as JSON and the keys that it invalidates in the
 //! cache; adding one without all four does not compile.
 
 use super::principal_kind::PrincipalKind;
@@ -23,7 +23,7 @@ pub struct NewUser {
     pub email: Option<String>,
 }
 
-/// One attribute of a user or group and what it shall be; `None` takes it away.
+/// One attribute of a user or group and its new value; `None` removes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribute {
     /// `userName`, `displayName`, `name.givenName`, `emails` ...: the paths of the Identity Store API.
@@ -32,7 +32,7 @@ pub struct Attribute {
     pub value: Option<Value>,
 }
 
-/// The permission set to create, or what of one to change (`None` leaves a field alone).
+/// The permission set to create, or the fields to change (`None` keeps a field).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetFields {
     /// `Description`.
@@ -107,7 +107,7 @@ pub enum Mutation {
         /// The user's id.
         user: String,
     },
-    /// `identitystore DeleteGroupMembership`; its id is asked of AWS first.
+    /// `identitystore DeleteGroupMembership`; the id is read from AWS first.
     RemoveMember {
         /// The id of the membership.
         membership: String,
@@ -152,7 +152,7 @@ pub enum Mutation {
         arn: String,
         /// The name that the policy has in each account.
         name: String,
-        /// Its path; `/` unless said.
+        /// Its path; default `/`.
         path: String,
     },
     /// `sso-admin DetachCustomerManagedPolicyReferenceFromPermissionSet`.
@@ -173,20 +173,20 @@ pub enum Mutation {
     },
     /// `sso-admin DeleteInlinePolicyFromPermissionSet` of an ARN.
     DeleteInlinePolicy(String),
-    /// `sso-admin ProvisionPermissionSet`; goes on after it was accepted.
+    /// `sso-admin ProvisionPermissionSet`; asynchronous.
     Provision {
         /// The permission set's ARN.
         arn: String,
         /// One account; `None` is all that have it.
         account: Option<String>,
     },
-    /// `sso-admin CreateAccountAssignment`; goes on after it was accepted.
+    /// `sso-admin CreateAccountAssignment`; asynchronous.
     Assign(Grant),
-    /// `sso-admin DeleteAccountAssignment`; goes on after it was accepted.
+    /// `sso-admin DeleteAccountAssignment`; asynchronous.
     Revoke(Grant),
 }
 
-/// A request that AWS goes on with after it accepted it, and whose status can be asked.
+/// An asynchronous request, whose status can be polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pending {
     /// `DescribeAccountAssignmentCreationStatus`.
@@ -239,7 +239,7 @@ impl Mutation {
         }
     }
 
-    /// How its further course is asked for, when AWS only accepts it and goes on by itself.
+    /// How to poll its status, if the request is asynchronous.
     pub fn pending(&self) -> Option<Pending> {
         match self {
             Mutation::Assign(_) => Some(Pending::Creation),

@@ -31,7 +31,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// A walk that has not begun.
+    /// A listing of which no page has been read.
     pub(super) fn new(listing: ListCall) -> Pages {
         Pages { listing, token: None, tokens: HashSet::new(), ids: HashSet::new(), done: false }
     }

@@ -79,7 +79,7 @@ impl IdForm {
     }
 }
 
-/// What a look-up in the cache alone came to.
+/// The result of a lookup in the cache alone.
 enum CacheLookup {
     Id(String),
     AskAws,

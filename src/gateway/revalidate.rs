@@ -1,8 +1,8 @@
-//! A walk that changes have overtaken: what they name is read again, and the walk is stored all the same.
+//! Revalidates a listing during which changes were made: reads the changed items again, then stores the listing.
 //!
-//! A walk is stored only when every change that overtook it named the things it changed, and those were read after
-//! it; changes that are still under way, or name only patterns, leave the walk unstored, which costs the next
-//! reader a walk.
+//! Guarantee: a listing is stored only if every such change named the items it changed, and these were read after
+//! it. If a change is ongoing or names only patterns, the listing is not stored, and the next
+//! reader reads it from AWS.
 
 use super::api::GetCall;
 use super::api::InstanceTarget;
@@ -19,14 +19,14 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// So many things are read again; beyond it the walk itself is cheaper.
+/// The most items that are read again; for more, reading the listing is cheaper.
 const MOST: usize = 50;
-/// How often a walk is patched before it is given up.
+/// The most rounds of revalidation of a listing.
 const ROUNDS: u32 = 3;
-/// The longest that a walk waits for a fence to lapse, so as not to be lost.
+/// The longest wait for a fence to lapse, so that a listing can be stored.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// A list whose items are things of their own.
+/// A list whose items can be read one by one.
 struct List {
     /// The field of the id.
     id: &'static str,
@@ -51,14 +51,14 @@ pub(super) struct FillSlot<'a> {
     pub(super) target: &'a InstanceTarget,
     pub(super) space: &'a str,
     pub(super) ticket: Ticket,
-    /// Whether a fence stood when the ticket was taken. What was read then may be from before a change whose record the
+    /// Whether a fence covered the key when the ticket was taken. Its answer may predate a change whose record the
     /// ticket knows already: nothing says what to read again.
     pub(super) fenced: bool,
     /// Whether no user waits for the answer, so that it may wait for a fence.
     pub(super) patient: bool,
 }
 
-/// What became of an answer that was to be stored.
+/// The result of storing an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoreResult {
     /// It is stored.

@@ -32,7 +32,7 @@ pub(super) const FLIGHTS: u32 = 2;
 /// Where flights are shared with others.
 pub(super) struct Flights {
     state: StateDir,
-    /// A hash of where the cache is: who has another one would wait for an answer that he does not get.
+    /// A hash of the location of the cache: a process with another cache would not get the answer that it waits for.
     place: u64,
     /// Flights and holders whose wait was given up: no wait for them begins again.
     abandoned: Mutex<HashSet<Abandoned>>,
@@ -128,13 +128,13 @@ impl IdentityCenterApi for Observed {
     }
 }
 
-/// The right to ask AWS for one answer; dropping it lets the next one look.
+/// The right to fetch one answer from AWS; dropping it lets the next process continue.
 #[derive(Debug)]
 pub(super) struct Flight {
     _lock: Arc<FileLock>,
 }
 
-/// Whose turn it is.
+/// Which process fetches.
 #[derive(Debug)]
 pub(super) enum Turn {
     /// Ours.

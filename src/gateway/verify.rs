@@ -23,7 +23,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Which entries of a space are meant.
+/// Selects entries of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntrySelection {
     /// One, by its key.
@@ -34,28 +34,28 @@ pub enum EntrySelection {
     All,
 }
 
-/// What is to be verified.
+/// What to verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifySelection {
     /// Among these.
     pub which: EntrySelection,
-    /// So many of them, each as likely as any other; all when `None`.
+    /// The size of a uniform random sample; `None` selects all.
     pub sample: Option<usize>,
-    /// The same seed takes the same sample of the same entries.
+    /// The seed of the sample: the same seed selects the same entries.
     pub seed: u64,
     /// Whether a wrong entry may be replaced; otherwise it is only removed.
     pub refill: bool,
 }
 
-/// What became of a wrong entry.
+/// What was done about a wrong entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Repair {
-    /// AWS's answer took its place.
+    /// It was replaced with the answer of AWS.
     Replaced,
-    /// It is gone.
+    /// It was removed.
     Removed,
-    /// It is still there, since the cache could not be changed.
+    /// It is still stored, because the cache could not be changed.
     Left,
 }
 
@@ -63,17 +63,17 @@ pub enum Repair {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flaw {
-    /// AWS says something else.
+    /// AWS returned something else.
     Differs,
-    /// AWS does not have the thing any more.
+    /// The object no longer exists in AWS.
     Gone,
-    /// It says that there is no such thing, and AWS has it.
+    /// It is a negative entry, and the object exists in AWS.
     Exists,
-    /// What is stored is no answer at all.
+    /// It cannot be parsed as an answer.
     Unreadable,
 }
 
-/// An entry that was not so.
+/// An entry that differs from AWS.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Wrong {
     /// Its key.
@@ -82,24 +82,24 @@ pub struct Wrong {
     pub age_ms: i64,
     /// What is wrong with it.
     pub flaw: Flaw,
-    /// Where it differs, when it does.
+    /// The differences.
     pub differences: Differences,
     /// What became of it.
     pub repair: Repair,
 }
 
-/// What a verification came to.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Verified {
     /// Entries that were compared.
     pub checked: u64,
     /// Those of them that were wrong, by key.
     pub wrong: Vec<Wrong>,
-    /// Entries that AWS could not be asked about.
+    /// Entries whose calls to AWS failed.
     pub failed: Vec<TargetFailure>,
     /// Entries that were not compared, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
-    /// What ended it before all were compared (an expired login, a spent budget).
+    /// Why it ended early (an expired login, a spent budget).
     pub ended: Option<GatewayError>,
 }
 
@@ -109,7 +109,7 @@ impl Verified {
     }
 }
 
-/// What one comparison came to.
+/// The result of one comparison.
 enum Judged {
     Right,
     Wrong(Wrong),
@@ -257,7 +257,7 @@ impl Verifier<'_> {
         Ok(Judged::Wrong(Wrong { key: key.to_string(), age_ms: provenance.age_ms, flaw, differences, repair }))
     }
 
-    /// Puts AWS's answer in the place of a wrong one, as any fill does: unless a change has overtaken it.
+    /// Replaces a wrong entry with the answer of AWS, unless a change was recorded during the fetch.
     fn repair(
         self,
         request: &Request,

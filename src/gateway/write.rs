@@ -1,7 +1,7 @@
-//! A change, from the fence to the close: the one way in which anything is written to AWS.
+//! Makes a change, from the fence to the close. Every write to AWS goes through it.
 //!
-//! No read that starts after [`Writer::write`] has returned is answered from an entry fetched before it, whatever
-//! became of the change; a writer that dies on the way leaves the fence up.
+//! Guarantee: after [`Writer::write`] returns, no later read is served from an entry fetched before it, whatever the
+//! outcome of the change. If the writer dies, the fence stays.
 
 use super::api::GetCall;
 use super::api::InstanceTarget;
@@ -22,33 +22,33 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// AWS's ids of requests have 36 characters.
+/// Request ids of AWS have 36 characters.
 const LONGEST_REQUEST_ID: usize = 128;
-/// The first pause between two questions about an accepted change; each further one is half as long again.
+/// The first interval between two polls of an accepted change; each further one is 1.5 times as long.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
-/// The longest such pause.
+/// The longest such interval.
 const LAST_LOOK: Duration = Duration::from_secs(3);
 
 /// What a change needs in addition to the gateway.
 pub struct Writing {
     /// Invalidates the entries that the change affects.
     pub fences: Fences,
-    /// Where it is written down; `None` where that cannot be done, which has been said.
+    /// The journal; `None` if it cannot be opened, which was reported.
     pub journal: Option<Journal>,
-    /// How long AWS may go on with an accepted change before we stop asking.
+    /// How long an accepted change is polled.
     pub patience: Duration,
 }
 
-/// What came of a change that AWS made.
+/// The result of a change that AWS made.
 #[derive(Debug)]
 pub struct Written {
-    /// AWS's answer; for a change that AWS went on with, its last status object.
+    /// The answer of AWS; for an asynchronous change, its last status object.
     pub answer: Value,
-    /// What was there before, where it was read.
+    /// The before-image, if it was read.
     pub before: Value,
     /// Its number in the journal.
     pub journal: Option<i64>,
-    /// Entries that went from the cache.
+    /// The number of entries that were removed from the cache.
     pub invalidated: u64,
     /// AWS was changed and the invalidation could not be recorded: exit code 12, after the answer.
     pub untold: Option<CacheError>,
@@ -69,7 +69,7 @@ impl From<GatewayError> for Unwritten {
     }
 }
 
-/// A change under way.
+/// An ongoing change.
 struct MutationInProgress<'a> {
     writing: &'a Writing,
     space: String,
@@ -155,7 +155,7 @@ impl Writer<'_> {
         self.follow(pending, &id, change, target, course, dirt, answer).await
     }
 
-    /// Asks how an accepted change goes until it has ended. While AWS is at it the fence is kept up.
+    /// Polls the status of an accepted change until it has ended, and renews the fence meanwhile.
     #[expect(clippy::too_many_arguments, reason = "the parts of one change, each of another type")]
     async fn follow(
         self,
@@ -188,7 +188,7 @@ impl Writer<'_> {
             waited += pause;
             fenced += pause;
             if fenced > course.writing.fences.keep() / 2 {
-                // A fence that cannot be raised again still stands for the other half.
+                // If the fence cannot be renewed, the present one covers the keys for the rest of its time.
                 let _ = course.writing.fences.raise(&course.space, dirt);
                 fenced = Duration::ZERO;
             }
@@ -222,7 +222,7 @@ impl Writer<'_> {
     }
 }
 
-/// Refuses a change of something that is no longer what the caller read.
+/// Refuses a change if the object has changed since the caller read it.
 fn must_be_unchanged(change: &Mutation, expected: Option<&Value>, now: &Value) -> Result<(), GatewayError> {
     let differences = expected.map(|expected| unchanged::differences(expected, now)).unwrap_or_default();
     if differences.is_empty() {

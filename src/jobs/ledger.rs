@@ -466,11 +466,11 @@ mod tests {
         let last = || ledger.register("a", "", "x", 40).unwrap().last_occurrence;
         let id = begin();
         assert_eq!(last(), Some(30));
-        ledger.return_occurrence(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        ledger.return_occurrence(id, &end(RunOutcome::Cancelled, "asked to stop"), 9, Some(20)).unwrap();
         assert_eq!(last(), Some(20));
         let id = begin();
         ledger.record_occurrence("a", "", 35).unwrap();
-        ledger.return_occurrence(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        ledger.return_occurrence(id, &end(RunOutcome::Cancelled, "asked to stop"), 9, Some(20)).unwrap();
         assert_eq!(last(), Some(35), "the next one was skipped meanwhile");
         assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().outcome, Some(RunOutcome::Cancelled));
     }

@@ -1,6 +1,6 @@
-//! The nouns of Identity Center and the small values everyone speaks in.
+//! The domain types of Identity Center, and units that every module uses.
 //!
-//! Pure values, no input or output.
+//! Guarantee: no input or output.
 
 mod fold;
 mod glob;

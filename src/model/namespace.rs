@@ -1,10 +1,10 @@
-//! A space: whose directory an entry belongs to.
+//! The namespace of an entry: the identity directory that it belongs to.
 //!
-//! Two different instances, regions or endpoints never share a text, and no command reads another space's entries.
+//! Guarantee: two different instances, regions or endpoints never have the same text.
 
 use std::fmt;
 
-/// Partition, region, instance, identity store, and the endpoint when it is not AWS's own.
+/// Partition, region, instance, identity store, and the endpoint if it is not an AWS endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Namespace {
     /// `aws`, `aws-us-gov`, `aws-cn`.
@@ -15,7 +15,7 @@ pub struct Namespace {
     pub instance: String,
     /// The identity store behind it (`d-1234567890`).
     pub identity_store: String,
-    /// The endpoint, when it is not AWS's own.
+    /// The endpoint, if it is not an AWS endpoint.
     pub endpoint: Option<String>,
 }
 

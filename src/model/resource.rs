@@ -1,10 +1,10 @@
-//! The kinds of thing that the cache holds.
+//! The kinds of objects that the cache stores.
 //!
-//! One list; singular and plural, dashes and underscores are understood.
+//! Parsing accepts singular and plural, dashes and underscores.
 
 use std::fmt;
 
-/// A kind of thing in Identity Center (or, for library users, of their own).
+/// A kind of object in Identity Center, or of a library user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Resource {
     /// A person in the identity store.
@@ -21,12 +21,12 @@ pub enum Resource {
     Ou,
     /// An Identity Center instance.
     Instance,
-    /// Whatever a user of the library stores.
+    /// An entry of a library user.
     Custom,
 }
 
 impl Resource {
-    /// Every resource, in the order people read them.
+    /// Every resource, in display order.
     pub const ALL: [Resource; 8] = [
         Resource::User,
         Resource::Group,
@@ -52,7 +52,7 @@ impl Resource {
         }
     }
 
-    /// Understands `user`, `users`, `permission-sets`, `permission_set`, `Accounts` and the like.
+    /// Parses `user`, `users`, `permission-sets`, `permission_set`, `Accounts` and similar.
     pub fn parse(word: &str) -> Option<Resource> {
         let word = word.trim().to_ascii_lowercase().replace('-', "_");
         let singular = word.strip_suffix('s').unwrap_or(&word);

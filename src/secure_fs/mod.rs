@@ -2,7 +2,7 @@
 //!
 //! What awsideman creates is 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; such a directory
 //! that others may write, or that belongs to another user, is refused; one that others may only read is tightened,
-//! and that is said. What its owner took from himself (a directory frozen with `chmod 500`) is never given back.
+//! and a notice is returned. A right that the owner removed (as with `chmod 500`) is never restored.
 
 mod access;
 pub mod bounded;
@@ -62,7 +62,7 @@ pub enum PrivateError {
         /// Its mode.
         mode: u32,
     },
-    /// A symlink or a file stands where our own directory or file belongs.
+    /// A symlink or a file is in the place of a directory or file of awsideman.
     #[error("{} is {what}", path.display())]
     NotOurs {
         /// The path.

@@ -64,7 +64,7 @@ impl SqliteError {
         matches!(self, SqliteError::Busy(_))
     }
 
-    /// Whether the file does not hold a sound database.
+    /// Whether the file is not an intact database.
     pub fn is_damage(&self) -> bool {
         matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
             || matches!(self, SqliteError::Older { .. })

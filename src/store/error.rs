@@ -41,7 +41,7 @@ pub enum StoreError {
     /// The reader of an entry could not pass its bytes on.
     #[error("cannot write the answer: {0}")]
     Output(std::io::Error),
-    /// The breaker is open: the backend is left alone until it may be tried again.
+    /// The circuit breaker is open: the backend is not used until the next trial.
     #[error("the cache is left alone for now: its circuit breaker is OPEN")]
     BreakerOpen,
     /// The breaker is open for stores: reads go on, nothing is stored until that may be tried again.

@@ -41,7 +41,7 @@ impl<'a> Doctor<'a> {
         Doctor { app }
     }
 
-    /// Looks at everything; `problems` are those of the configuration, which is in force as far as it is sound.
+    /// Runs all checks. `problems` are those of the configuration, whose valid parts are in use.
     pub async fn examine(&self, problems: Vec<Problem>) -> Vec<Check> {
         let now = self.app.clock().now();
         let mut checks = vec![self.configuration(problems)];

@@ -1,6 +1,6 @@
-//! The SDK's errors become ours: a class that decides what happens next, and a sentence without a Debug dump.
+//! Converts errors of the SDK to [`GatewayError`], whose class decides what happens next. No message is a Debug dump.
 //!
-//! Judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not understand
+//! The AWS error code decides, or the HTTP status if there is no code. Guarantee: an answer that cannot be parsed
 //! is an error, never an absence.
 
 use super::answer::{self, AnswerFault};
@@ -16,12 +16,12 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value;
 use std::error::Error;
 
-/// The most bytes of a text of AWS in an error: what is longer is cut off where it enters.
+/// The most bytes of a message of AWS in an error; a longer one is truncated.
 pub(super) const LONGEST_TEXT: usize = 4 * 1024;
 /// The same for an error code and the id of a request.
 const LONGEST_CODE: usize = 128;
 
-/// What a call was about, for the message that states why it failed.
+/// The subject of a call, for its error message.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     /// `identitystore ListUsers`

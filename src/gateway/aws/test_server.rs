@@ -1,6 +1,6 @@
 //! For tests: a local HTTP server that answers AWS calls with given answers, so that the real SDK is tested.
 //!
-//! One thread, plain sockets, and every request written down.
+//! One thread, plain sockets, and every request recorded.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,7 +51,7 @@ impl TestServer {
                 let Some(request) = read(&stream) else { continue };
                 let answer = answer(&request.operation);
                 log.lock().unwrap().push(request);
-                // A client that has gone is no fault of the server's.
+                // A client that has disconnected is not an error of the server.
                 let _ = reply(stream, &answer);
             }
         });

@@ -65,7 +65,7 @@ impl WalkPlan {
             let sets = rates.seconds(Api::SsoAdmin, calls(WarmTarget::PermissionSets));
             let assignments = rates.seconds(Api::SsoAdmin, calls(WarmTarget::Assignments));
             let accounts = rates.seconds(Api::Organizations, calls(WarmTarget::Accounts));
-            // Who is to be asked must be known before he is.
+            // The principals must be listed before their assignments can be read.
             let before = if walk == Some(Traversal::Principals) { users.max(groups).max(sets) } else { sets };
             users.max(groups + members).max(before + assignments).max(accounts)
         });

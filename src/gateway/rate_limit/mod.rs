@@ -1,8 +1,8 @@
-//! Keeping to AWS's quota: an [`IdentityCenterApi`] in front of another that says when each call leaves, and tries again.
+//! The rate limiter: an [`IdentityCenterApi`] that wraps another one, delays its calls and retries them.
 //!
-//! All processes of a host together never exceed the configured rate and leave none of it unused that they have
-//! calls for; background work leaves its share to others, AWS's "come back later" holds for everyone, and only what
-//! may be repeated is: a change never where AWS may have made it.
+//! Guarantee: all processes of a host together never exceed the configured rate, and use all of it if they have enough
+//! calls. Background work leaves a share to foreground calls, a retry-after of AWS applies to every process, and only
+//! safe calls are retried: a change is not, if AWS may have made it.
 
 mod limiter;
 mod shared_state;
@@ -44,14 +44,14 @@ use waits::Waits;
 
 /// The first pause before a repeated call; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The same while an earlier change spreads within AWS, which takes seconds.
+/// The same after a conflict with an earlier change that is still propagating in AWS, which takes seconds.
 const FIRST_PAUSE_OF_CONFLICT: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Up to this many calls of one command are a short read: two seconds of AWS's quota for sso-admin. Later calls are a
 /// long walk, which leaves the background share to others.
 const SHORT_READ: u64 = 40;
-/// A read may be silent for this part of the whole time, so that a connection that hangs leaves time for others.
+/// One attempt of a read may take 1/3 of the whole time, so that a hanging connection leaves time for retries.
 const TRIES_IN_TIME: u32 = 3;
 
 /// How calls are paced.
@@ -59,9 +59,9 @@ const TRIES_IN_TIME: u32 = 3;
 pub struct PaceSettings {
     /// The rates, and the share of background work.
     pub pace: RateLimitConfig,
-    /// How often one call is tried in all; at least once.
+    /// The most attempts of one call; at least 1.
     pub max_attempts: u32,
-    /// How long one call may take with its repetitions and the pauses between them; the time until its turn in the
+    /// How long one call may take with its retries and the pauses between them; the time until its slot in the
     /// quota comes is not counted.
     pub operation_timeout: Duration,
     /// Whose quota it is where no instance is named: equal texts share one (region and endpoint or login, or the
@@ -70,7 +70,7 @@ pub struct PaceSettings {
     /// The region, where a call that names an instance is metered by that: all logins of the host share the quota of an
     /// instance. `None` where `space` distinguishes instances.
     pub instances: Option<String>,
-    /// Whether a warm or a job asks, and not a person.
+    /// Whether the calls come from a warm or a job, not from a user.
     pub background: bool,
     /// The most calls that may be sent in all, retries included.
     pub budget: Option<u64>,
@@ -78,7 +78,7 @@ pub struct PaceSettings {
     pub access: Access,
 }
 
-/// A source that keeps to the pace.
+/// An API client that keeps to the rate limit.
 pub struct RateLimited {
     source: Arc<dyn IdentityCenterApi>,
     settings: PaceSettings,
@@ -95,9 +95,9 @@ pub struct RateLimited {
 /// What a call does to AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// Nothing: to do it twice does no harm.
+    /// It changes nothing and can be retried.
     Reads,
-    /// Something: where AWS may have done it, it is not done again.
+    /// It changes something: if AWS may have done it, it is not retried.
     Changes,
 }
 
@@ -138,7 +138,7 @@ impl RateLimited {
         }
     }
 
-    /// Sends a call when its turn has come, and again where that may help and does no harm.
+    /// Sends a call when it has a slot, and retries it if that is safe and may help.
     async fn keep<T, F, A>(
         &self,
         operation: &'static str,
@@ -237,7 +237,7 @@ impl RateLimited {
     }
 
     /// Waits until a call of `operation` may leave: now, which is what comes back. A command at a terminal waits no longer than `patience` because AWS
-    /// asked for silence.
+    /// requested a pause.
     async fn turn(
         &self,
         operation: &str,

@@ -127,7 +127,7 @@ impl LimiterTable {
         opened.map_err(|error| tracing::debug!(%error, "the pace is kept in this process")).ok()
     }
 
-    /// Throws a damaged database away. Under a lock, and only after a second look: another process may have just
+    /// Replaces a damaged database, under a lock and after a second check: another process may have just
     /// done it, and must not lose the new one.
     fn renew(&self, plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
         let lock_path = sqlite::sidecar(plan.path, ".renew");
@@ -149,7 +149,7 @@ impl LimiterTable {
     }
 }
 
-/// Opens the database and looks through it: it is a few pages.
+/// Opens the database and reads all of it: it is a few pages.
 fn sound(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let connection = sqlite::open(plan)?;
     connection

@@ -1,6 +1,6 @@
-//! One target of a warm: left alone, left to another process, or asked of AWS, compared and stored.
+//! Refreshes one target of a warm: skips it, leaves it to another process, or reads it from AWS and stores it.
 //!
-//! `renew_one` alone decides; what could not be read is listed with its reason; a target that another process is
+//! Only `renew_one` decides. Targets that cannot be read are listed with the reason; a target that another process is
 //! fetching is not fetched twice.
 
 use super::report::Warmed;
@@ -40,7 +40,7 @@ impl Warmer<'_> {
         round.leaves(self.gateway.cache().freshness(round.space, &key).as_ref(), ttl)
     }
 
-    /// Renews one request, or says why not.
+    /// Renews one request, or returns why it did not.
     pub(super) async fn renew_one(self, request: &Request, round: &Round<'_>) -> Result<Renewed, GatewayError> {
         if let Some(baseline) = round.baseline {
             baseline.ask(request);
@@ -134,7 +134,7 @@ impl Warmer<'_> {
                     match (excuse, failure(&request, error)) {
                         (Some(reason), Ok(failed)) => done.skipped.push(TargetFailure { error: reason, ..failed }),
                         (None, Ok(failed)) => done.failures.push(failed),
-                        // Nothing more is begun; but what is under way has been paid for, and is kept.
+                        // No new request starts; requests in progress finish, and their answers are stored.
                         (_, Err(error)) => {
                             ends.store(true, Ordering::Relaxed);
                             end = end.or(Some(error));

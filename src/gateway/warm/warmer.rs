@@ -144,14 +144,14 @@ impl Warmer<'_> {
         let run = WarmRun {
             plan,
             space: &space,
-            // What others store while this goes on is part of it too.
+            // Entries that other processes store during this warm count too.
             since: (plan.renew == Renew::All).then_some(begun),
             patience: plan.patience.map(Patience::of),
             settled: TargetDone(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
             progress,
         };
         let (report, end) = self.warm_all(&targets, &run).await;
-        // What ended it for want of calls or of a login, the next one goes on with. So does another that began meanwhile.
+        // If the budget was spent or the login expired, the next warm continues, also one that started meanwhile.
         // While a part of it is not stored, it has not ended either.
         let is_whole = report.iter().all(|done| done.not_kept.is_empty());
         if end.is_none() && is_whole && self.gateway.checkpoints().mark(&space).is_none_or(|mark| mark.begun == begun) {

@@ -29,7 +29,7 @@ fn make(transaction: &Transaction<'_>) -> Result<(), StatementError> {
     )
 }
 
-/// Whether a fill in `tongue` that started at `since` and was `begun` then may be stored. Admits the key id from now on.
+/// Whether a fill under `key_id` that started at `since` and was `begun` then may be stored. Admits the key id from now on.
 pub(super) fn admit(
     transaction: &Transaction<'_>,
     key_id: u64,

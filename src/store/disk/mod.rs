@@ -1,7 +1,7 @@
 //! The disk backend: one `SQLite` database for all processes of a host.
 //!
-//! Every operation runs on the generation that was live when it began, a removal on the one that is live when it
-//! ends; a directory that is moved or deleted is survived.
+//! An operation runs on the generation that was live when it started, a removal on the one that is live when it
+//! ends. Moving or deleting the directory breaks no running process.
 
 mod ballast;
 mod carry_over;
@@ -54,7 +54,7 @@ use std::time::Duration;
 /// How many idle connections are kept.
 const IDLE: usize = 4;
 
-/// Where and how a disk backend lives.
+/// The directory and the options of a disk backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The cache directory; made when absent.
@@ -74,7 +74,7 @@ pub struct Flip {
     pub new: PathBuf,
     /// `<old>.corrupted.<YYYYmmdd_HHMMSS>`, the file that marks the old one as evidence.
     pub marker: Option<PathBuf>,
-    /// How many standing fences came along; `None` when the old one could not be read.
+    /// How many active fences were carried over; `None` if the old generation could not be read.
     pub fences: Option<usize>,
     /// The number at which the new one began: what was taken from the old one is a fill that started there.
     pub number: u64,
@@ -82,7 +82,7 @@ pub struct Flip {
 
 /// The disk backend.
 ///
-/// Connections lie in a pool; an operation takes one out, or opens one, and brings it back. The lock of the pool is
+/// An operation takes a connection from a pool, or opens one, and returns it. The lock of the pool is
 /// held for no longer than that, so that operations never wait for each other in this process.
 #[derive(Debug)]
 pub struct Disk {
@@ -93,14 +93,14 @@ pub struct Disk {
     seen: AtomicU64,
 }
 
-/// What a store remembers of changes.
+/// The invalidation records that a store has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidationHistory {
     /// The records, oldest first.
     pub records: Vec<InvalidationRecord>,
     /// When the live generation was made.
     pub began: UnixMillis,
-    /// From this time on every change is among the records.
+    /// All changes since this time are among the records.
     pub whole_since: UnixMillis,
 }
 
@@ -108,7 +108,7 @@ fn began(path: &Path) -> UnixMillis {
     generation::number_of(path).map_or(0, u64::cast_signed)
 }
 
-/// A connection to the generation that bears `stamp`.
+/// A connection to the generation with this `stamp`.
 #[derive(Debug)]
 struct GenerationConnection {
     stamp: Stamp,
@@ -189,7 +189,7 @@ impl Disk {
         generation::flip(options, 0, now)
     }
 
-    /// The file of the generation that is live in a directory, which is only looked at.
+    /// The file of the live generation of a directory. Changes nothing.
     pub fn live_in(options: &Options) -> Result<Option<PathBuf>, StoreError> {
         if secure_fs::judge(&options.dir, options.access)?.is_none() {
             return Ok(None);
@@ -212,7 +212,7 @@ impl Disk {
         quarantine::remove(options, evidence)
     }
 
-    /// What had to be done to the directory when it was opened.
+    /// The repairs that were made when the directory was opened.
     pub fn prepared(&self) -> Prepared {
         self.prepared
     }
@@ -222,7 +222,7 @@ impl Disk {
         self.lend(|live| Ok(live.path.clone()))
     }
 
-    /// A look at a cache directory that changes nothing.
+    /// Inspects a cache directory without changing it.
     pub fn sound(options: &Options) -> Result<IntegrityReport, StoreError> {
         integrity::sound(options)
     }

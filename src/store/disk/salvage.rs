@@ -1,7 +1,7 @@
-//! What can still be read of a generation that is no longer live.
+//! Reads the intact entries of a generation that is no longer live.
 //!
-//! The file is only read; a page that cannot be read costs the entries on it and no others; where the log of
-//! changes is not whole, nothing is shown at all, because it is unknown what a change had removed.
+//! Guarantee: the file is not changed; an unreadable page loses only the entries on it. If the log of
+//! invalidations is incomplete, no entry is returned, because it is unknown what an invalidation had removed.
 
 use super::salvage_guard::SalvageGuard;
 use super::{Disk, Options, generation, read, schema, write};
@@ -15,13 +15,13 @@ use crate::store::{Address, Fill, Frames, Meta, StoreError, Stored};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Entries that are skipped to get behind a fault, before it is looked how few would have done.
+/// The entries that one step past a fault skips, before a binary search for the end of the fault.
 const STEP: u64 = 8;
 
-/// How many entries a database is taken to have that cannot say it.
+/// The assumed number of entries of a database whose count cannot be read.
 const UNKNOWN: u64 = 100_000;
 
-/// More are not believed.
+/// The largest number of entries that is assumed.
 const MOST: u64 = 10_000_000;
 
 /// A generation that was live.
@@ -31,17 +31,17 @@ pub struct Remains {
     path: PathBuf,
     /// Covers what its records found there.
     guard: SalvageGuard,
-    /// How many entries it says that it has.
+    /// The number of entries that it records.
     entries: Option<u64>,
 }
 
-/// Why a generation is left as it is.
+/// Why a generation cannot be salvaged.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsalvageable {
     /// It cannot be opened.
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] StoreError),
-    /// What is left of its log may lack changes.
+    /// The readable part of its log may lack invalidations.
     #[error("the end of its log is damaged, and with it what changes may have removed")]
     LogCut,
     /// Its records of changes cannot be read.
@@ -95,7 +95,7 @@ impl Remains {
         self.entries
     }
 
-    /// Shows every entry that can be read, in no order that means anything; gives how many stretches could not be. An
+    /// Visits every entry that can be read, in no defined order; returns how many ranges could not be read. An
     /// error of `visit` ends it.
     pub fn each(&self, visit: Visit<'_>) -> Result<u64, StoreError> {
         // The ids are hashes, evenly spread: this is how far two neighbours are apart, more or less.
@@ -124,12 +124,12 @@ impl Remains {
                 Err(_) => return Ok(Some(wanted)),
             };
             let Ok((id, version, meta)) = entry(row) else { return Ok(Some(wanted)) };
-            // Damage may lead in circles.
+            // Damaged pages can form a cycle.
             if id < wanted {
                 return Ok(Some(wanted));
             }
             next = id.checked_add(1);
-            // A row under a wrong id is not the entry that it says it is.
+            // The id of a row must be the hash of its key.
             let address = Address { space: &meta.space, key: &meta.key };
             if address.id().cast_signed() == id {
                 // Records are about names as they are stored.
@@ -159,7 +159,7 @@ impl Remains {
         Some(good)
     }
 
-    /// Whether the entry that comes first from this id on can be read.
+    /// Whether the first entry at or after this id can be read.
     fn can_read(&self, id: i64) -> bool {
         let statement = self.connection.prepare_cached("SELECT id, seal FROM e WHERE id >= ? ORDER BY id LIMIT 1");
         statement.and_then(|mut statement| statement.exists([id])).is_ok()
@@ -194,7 +194,7 @@ impl Disk {
 }
 
 /// Whether all that was ever written to the log of this database can be read back from it: no frame that belongs to it
-/// stands behind one that is damaged.
+/// follows a damaged one.
 fn is_log_whole(path: &Path) -> bool {
     let path = sqlite::sidecar(path, "-wal");
     let file = match secure_fs::open(&path, Open::Read, Access::Owner) {

@@ -1,6 +1,6 @@
 //! The tables of a generation, and how their rows become values.
 //!
-//! One schema, one number. Metadata lies apart from payload, so that counting, matching and sweeping never touch a
+//! Metadata and payload are in separate tables, so that counting, matching and sweeping never read a
 //! frame.
 
 use crate::sqlite::{Row, StatementError, Value, ValueRef};
@@ -112,7 +112,7 @@ fn number(row: &Row<'_>, column: usize) -> Result<i64, StatementError> {
     })
 }
 
-/// The record in a row of [`RECORD`]. One that cannot be read is about everything: it keeps out, it never lets in.
+/// The record in a row of [`RECORD`]. A record that cannot be read covers every key.
 pub(super) fn record(row: &Row<'_>) -> Result<InvalidationRecord, StatementError> {
     let space: Option<String> = row.get(2)?;
     let pattern: Option<String> = row.get(3)?;

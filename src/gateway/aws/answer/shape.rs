@@ -1,7 +1,7 @@
 //! Reads the shape of a JSON document without keeping it.
 //!
 //! Guarantee: a document whose values, in number or in depth, would take the memory of the process is refused before
-//! anything is built from it; so is one that names a member twice, of which readers differ in what they take.
+//! anything is built from it; so is one with a duplicate member name, which parsers resolve differently.
 
 use serde::Deserializer as _;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
