@@ -102,7 +102,12 @@
 //! | a health check | `health/checks.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
 //! | the selection of account, region, endpoint, proxy or certificate | `aws/`, a row in `docs/aws-access.md` and in `tests/cli/aws_access/cases.rs` |
 //! | the exit code of an AWS error | `aws/error_class.rs` |
-//! | a command | `cli/commands/FAMILY/COMMAND.rs` (arguments, help, behavior), one arm in the `mod.rs` of its family |
+//! | a `cache` command | `cli/commands/cache/COMMAND.rs` (arguments, help, behavior), one arm in its `mod.rs` |
+//! | another command | `cli/args/` (arguments, help), `cli/commands/` (behavior), one arm in `cli/mod.rs` |
+//! | filters, sorting, columns; tables, CSV, YAML | `cli/args/read_flags.rs`, `cli/output/projection.rs`; `cli/output/render.rs` |
+//! | the syntax of a duration or a size | `model/units.rs` |
+//! | the schedule of a job; its systemd units and crontab | `config/job/schedule.rs`; `jobs/unit_files.rs` |
+//! | which process fetches an answer, and how long others wait | `gateway/single_flight.rs`, `lock/watch.rs` |
 //! | an error's message, hint and exit code | the module's `error.rs`; `cli/error/`, `cli/exit_code/` |
 //! | the library API | `library/`, and the table in `docs/library.md` |
 //! | what the sandbox answers | `sandbox/src/services/` |
